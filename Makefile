@@ -1,0 +1,108 @@
+# chainrule: `make` lists the targets. Each one sets up what it needs in .venv and does it once.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Where the environment lives, which interpreter builds it (found when empty), and test workers.
+VENV    ?= .venv
+PYTHON  ?=
+WORKERS ?= 2
+
+BIN   := $(VENV)/bin
+QUIET := PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
+
+# Prints the first interpreter that is Python 3.11 or newer. PYTHON=..., when given, is the only one tried.
+define find_python
+found=; \
+for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+		found=$$candidate; break; \
+	fi; \
+done; \
+if [ -z "$$found" ]; then \
+	echo "error: no Python 3.11 or newer found$(if $(PYTHON), at PYTHON=$(PYTHON)); install one, or name it with: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+	exit 1; \
+fi; \
+if ! "$$found" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+	package=$$("$$found" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	echo "error: $$found lacks the venv module; on Debian or Ubuntu: apt install $$package (or python3-venv)" >&2; \
+	exit 1; \
+fi
+endef
+
+# $(call install,EXTRAS): the package, editable, with these extras.
+define install
+echo "Installing chainrule[$(1)] into $(VENV): a minute or so, once"; \
+if ! $(QUIET) $(BIN)/python -m pip install --quiet --no-input --editable '.[$(1)]'; then \
+	echo "error: pip could not install chainrule[$(1)]; its reason is above (is the package index reachable?)" >&2; \
+	exit 1; \
+fi
+endef
+
+.PHONY: help
+help: ## list the targets
+	@echo "usage: make TARGET [PYTHON=python3.12] [VENV=.venv] [WORKERS=2]"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Looked at every time, so that an environment whose interpreter has gone or is too old is built
+# anew. Only what is an environment already is cleared for that.
+.PHONY: force
+$(VENV)/.created: force
+	@if ! $(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+		$(find_python); \
+		echo "Creating $(VENV) with $$("$$found" --version)"; \
+		clear=; if [ -e $(VENV)/pyvenv.cfg ]; then clear=--clear; fi; \
+		"$$found" -m venv $$clear $(VENV) || { echo "error: could not create $(VENV)" >&2; exit 1; }; \
+	fi
+	@[ -e $@ ] || touch $@
+
+$(VENV)/.demo: pyproject.toml $(VENV)/.created
+	@$(call install,demo)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.created
+	@$(call install,dev)
+	@touch $@ $(VENV)/.demo
+
+.PHONY: demo
+demo: $(VENV)/.demo ## will my flight be delayed? train on real flights and explain one prediction
+	@$(BIN)/chainrule demo
+
+.PHONY: test
+test: $(VENV)/.dev ## run the tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: lint
+lint: $(VENV)/.dev ## check style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.dev ## rewrite the code in the project's format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: doctest
+doctest: $(VENV)/.dev ## run the examples in docstrings, README.md and docs/
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules src tests/test_documents.py
+
+.PHONY: examples
+examples: $(VENV)/.dev ## run every script in examples/, shortened, in a scratch directory
+	@root=$$(pwd); scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	for script in examples/*.py; do \
+		[ -e "$$script" ] || continue; \
+		echo "$$script"; \
+		(cd "$$scratch" && MPLBACKEND=Agg CHAINRULE_QUICK=1 "$$root/$(BIN)/python" "$$root/$$script") \
+			>"$$scratch/log" 2>&1 || { cat "$$scratch/log"; echo "error: $$script failed" >&2; exit 1; }; \
+	done
+
+.PHONY: check
+check: test lint doctest examples ## everything that is checked before a change is accepted
+
+.PHONY: clean
+clean: ## remove the environment, caches and built files
+	@if [ -e $(VENV)/pyvenv.cfg ]; then rm -rf $(VENV); fi
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,1 @@
+"""The ``chainrule`` command. Each subcommand is one module, loaded when it is called."""
