@@ -1,0 +1,526 @@
+"""How one column becomes features: an encoder for each kind, fitted on the training rows.
+
+An encoder is a small immutable record of plain numbers and texts, so that it can be saved as JSON
+and read back without running code. It answers three questions: which features it makes, what a
+column of values becomes, and what it would like the reader to know about that column.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.tabular import columns as rules
+from chainrule.tabular.errors import TableError, plural, quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CLIPPED_AT = 10.0
+"""Standard deviations beyond which a number is clipped: one slip of a pen must not rule a layer."""
+
+SKEWED_ABOVE = 3.0
+"""Skewness beyond which a number is measured on the signed logarithmic scale, if that helps."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and standard deviation; values become how many deviations they lie from the mean."""
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Scale:
+        """Measure finite values; a constant gets deviation 1 and so becomes 0.
+
+        >>> Scale.of(np.array([1.0, 3.0]))
+        Scale(mean=2.0, deviation=1.0)
+        """
+        if not len(values):
+            return cls(0.0, 1.0)
+        mean = float(values.mean())
+        deviation = float(values.std())
+        # Rounding leaves a constant column with a deviation of about 1e-16 of its mean.
+        steady = not math.isfinite(deviation) or deviation <= 1e-12 * max(abs(mean), 1e-300)
+        return cls(mean, 1.0 if steady else deviation)
+
+    def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the standardised values, clipped at `CLIPPED_AT`; NaN (a blank) becomes 0."""
+        scaled = (values - self.mean) / self.deviation
+        np.clip(scaled, -CLIPPED_AT, CLIPPED_AT, out=scaled)
+        scaled[np.isnan(scaled)] = 0.0
+        return scaled
+
+
+@dataclass(frozen=True)
+class NumberEncoder:
+    """A number: standardised, after a signed logarithm where the values are very skewed.
+
+    The signed logarithm of x is sign(x)·log(1 + |x|/unit), `unit` the median size of the values
+    that are not 0. It is taken where the skewness exceeds 3 and falls by it.
+    """
+
+    kind: ClassVar[str] = "number"
+    column: str
+    scale: Scale
+    unit: float | None
+    marks_blanks: bool
+
+    @classmethod
+    def fit(cls, column: str, values: pa.ChunkedArray) -> NumberEncoder:
+        """Measure the values of the training rows."""
+        numbers = as_numbers(column, values)
+        blanks = bool(np.isnan(numbers).any())
+        finite = numbers[np.isfinite(numbers)]
+        unit = None
+        sizes = np.abs(finite[finite != 0])
+        if abs(_skewness(finite)) > SKEWED_ABOVE and len(sizes):
+            median = float(np.median(sizes))
+            logarithms = _signed_logarithm(finite, median)
+            if abs(_skewness(logarithms)) < abs(_skewness(finite)):
+                unit, finite = median, logarithms
+        return cls(column, Scale.of(finite), unit, blanks)
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the features it makes."""
+        return [self.column] + [f"{self.column} blank"] * self.marks_blanks
+
+    def encode(self, values: pa.ChunkedArray, out: NDArray[np.float32]) -> list[str]:
+        """Fill `out`, rows x features, and return notes for the reader."""
+        numbers = as_numbers(self.column, values)
+        blank = np.isnan(numbers)
+        if self.unit is not None:
+            numbers = _signed_logarithm(numbers, self.unit)
+        out[:, 0] = self.scale.apply(numbers)
+        return _mark_blanks(self.column, blank, self.marks_blanks, out)
+
+    def sentence(self) -> str:
+        """Say in words what becomes of the column."""
+        how = "number: standardised"
+        if self.unit is not None:
+            how += ", after a signed logarithm because it is very skewed"
+        return how + ("; blanks become the mean and are marked" if self.marks_blanks else "")
+
+
+@dataclass(frozen=True)
+class BooleanEncoder:
+    """A boolean: 0 and 1; a blank becomes the mean of the training rows."""
+
+    kind: ClassVar[str] = "boolean"
+    column: str
+    words: tuple[str, str] | None
+    mean: float
+    marks_blanks: bool
+
+    @classmethod
+    def fit(cls, column: str, values: pa.ChunkedArray) -> BooleanEncoder:
+        """Find the words for false and true, and the mean."""
+        words = rules.boolean_words(values) if rules.is_text(values.type) else None
+        unfilled = cls(column, words, 0.0, False)
+        numbers = unfilled._numbers(values)
+        blank = np.isnan(numbers)
+        return cls(column, words, float(numbers[~blank].mean()), bool(blank.any()))
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the features it makes."""
+        return [self.column] + [f"{self.column} blank"] * self.marks_blanks
+
+    def encode(self, values: pa.ChunkedArray, out: NDArray[np.float32]) -> list[str]:
+        """Fill `out`, rows x features, and return notes for the reader."""
+        numbers = self._numbers(values)
+        blank = np.isnan(numbers)
+        out[:, 0] = np.where(blank, self.mean, numbers)
+        return _mark_blanks(self.column, blank, self.marks_blanks, out)
+
+    def sentence(self) -> str:
+        """Say in words what becomes of the column."""
+        how = f"boolean: {self.words[0]} 0, {self.words[1]} 1" if self.words else "boolean: 0 and 1"
+        return how + ("; blanks become the mean and are marked" if self.marks_blanks else "")
+
+    def _numbers(self, values: pa.ChunkedArray) -> NDArray[np.float64]:
+        import pyarrow as pa
+        import pyarrow.compute as compute
+
+        values = rules.plain(values)
+        meanings = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
+        if self.words:
+            meanings |= {self.words[0]: 0.0, self.words[1]: 1.0}
+        coded = rules.as_text(values).combine_chunks().dictionary_encode()
+        words = [str(word).strip().lower() for word in coded.dictionary.to_pylist()]
+        wrong = [place for place, word in enumerate(words) if word not in meanings]
+        if wrong:
+            at = compute.is_in(coded.indices, value_set=pa.array(wrong, coded.indices.type))
+            row = compute.index(at, True).as_py()
+            expected = " or ".join(self.words or ("false", "true"))
+            raise TableError(
+                f"column {quoted(self.column)}: expected {expected}, "
+                f"found {quoted(coded[row].as_py())} in row {row + 1}"
+            )
+        table = np.array([meanings[word] for word in words] + [np.nan])
+        return table[_codes(coded.indices, len(words))]
+
+
+@dataclass(frozen=True)
+class CategoryEncoder:
+    """A category: a column of 0 and 1 for each frequent value, for "other", for blanks.
+
+    "other" is there if the training rows had rare values, "(blank)" if they had blanks. A value
+    that the training rows did not have goes to "other"; where no column for it was trained, it
+    gets the shares of the training rows, so that it speaks neither for nor against anything.
+    """
+
+    kind: ClassVar[str] = "category"
+    column: str
+    values: tuple[str, ...]
+    has_other: bool
+    has_blank: bool
+    shares: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, column: str, values: pa.ChunkedArray) -> CategoryEncoder:
+        """Find the frequent values (see `columns.rare_below`) and the share of each."""
+        kept = tuple(rules.frequent_values(values, len(values)))
+        has_other = rules.rare_count(values, len(values)) > 0
+        has_blank = rules.as_text(values).null_count > 0
+        codes = cls(column, kept, has_other, has_blank, ())._codes(values)[0]
+        counts = np.bincount(codes, minlength=len(kept) + 2)
+        width = len(kept) + has_other + has_blank
+        order = [*range(len(kept)), *([len(kept)] if has_other else [])]
+        order += [len(kept) + 1] if has_blank else []
+        shares = tuple(float(share) for share in counts[order] / max(1, len(values)))
+        if len(shares) != width:
+            raise TableError(f"column {quoted(column)}: its categories cannot be counted")
+        return cls(column, kept, has_other, has_blank, shares)
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the features it makes."""
+        names = [*self.values] + ["other"] * self.has_other + ["(blank)"] * self.has_blank
+        return [f"{self.column}={name}" for name in names]
+
+    def encode(self, values: pa.ChunkedArray, out: NDArray[np.float32]) -> list[str]:
+        """Fill `out`, rows x features, and return notes for the reader."""
+        codes, unseen = self._codes(values)
+        other, blank, width = len(self.values), len(self.values) + 1, len(self.features)
+        places = np.arange(len(self.values) + 2)
+        places[other] = other if self.has_other else width
+        places[blank] = width - 1 if self.has_blank else width
+        targets = places[codes]
+        nowhere = np.flatnonzero(targets == width)
+        out[:] = 0.0
+        somewhere = np.flatnonzero(targets < width) if len(nowhere) else np.arange(len(codes))
+        out[somewhere, targets[somewhere]] = 1.0
+        if len(nowhere):
+            out[nowhere] = np.array(self.shares, dtype=np.float32)
+        return self._notes(codes, unseen)
+
+    def sentence(self) -> str:
+        """Say in words what becomes of the column."""
+        how = "category: " + plural(len(self.values), "column of 0 and 1", "columns of 0 and 1")
+        if self.has_other:
+            how += ', "other" for rare values'
+        return how + (", blanks a category of their own" if self.has_blank else "")
+
+    def _codes(self, values: pa.ChunkedArray) -> tuple[NDArray[np.int64], dict[str, int]]:
+        """Return the place of each row's value (other: after the last, blank: after that) and
+        the values outside the kept ones with the number of their rows."""
+        import pyarrow as pa
+
+        coded = rules.as_text(values).combine_chunks().dictionary_encode()
+        words = coded.dictionary.to_pylist()
+        place_of = {word: place for place, word in enumerate(self.values)}
+        other = len(self.values)
+        table = np.array([place_of.get(word, other) for word in words] + [other + 1], np.int64)
+        places = _codes(coded.indices, len(words))
+        outside: dict[str, int] = {}
+        if isinstance(coded.type, pa.DictionaryType) and other in table:
+            counts = np.bincount(places, minlength=len(words))
+            outside = {word: int(counts[place]) for place, word in enumerate(words)
+                       if table[place] == other}  # fmt: skip
+        return table[places], outside
+
+    def _notes(self, codes: NDArray[np.int64], outside: dict[str, int]) -> list[str]:
+        notes = []
+        if outside:
+            most = sorted(outside, key=lambda word: -outside[word])[:3]
+            went = 'counted as "other"' if self.has_other else "given the average of training rows"
+            notes.append(
+                f"column {quoted(self.column)}: {plural(sum(outside.values()), 'row')} with "
+                f"{plural(len(outside), 'rare or unseen category', 'rare or unseen categories')} "
+                f"{went} (such as {', '.join(quoted(word) for word in most)})"
+            )
+        blanks = int((codes == len(self.values) + 1).sum())
+        if blanks and not self.has_blank:
+            notes.append(
+                f"column {quoted(self.column)}: {plural(blanks, 'blank')}, none in the training "
+                f"rows, given the average of training rows"
+            )
+        return notes
+
+
+@dataclass(frozen=True)
+class DateEncoder:
+    """A date or time: the year and a linear trend standardised; month, day of the week, day of
+    the year and hour as points on a circle (sine and cosine). What never varies is left out."""
+
+    kind: ClassVar[str] = "date"
+    column: str
+    parts: tuple[str, ...]
+    year: Scale
+    trend: Scale
+    means: tuple[float, ...]
+    marks_blanks: bool
+
+    @classmethod
+    def fit(cls, column: str, values: pa.ChunkedArray) -> DateEncoder:
+        """Find the parts of the date that vary, and the scales of year and trend."""
+        seconds = as_seconds(column, values)
+        known = seconds[~np.isnan(seconds)]
+        years, turns = _calendar(known)
+        parts = ["year"] if len(np.unique(years)) > 1 else []
+        parts += [part for part, turn in turns.items() if len(np.unique(turn)) > 1]
+        blanks = len(known) < len(seconds)
+        means = [
+            float(wave(2 * np.pi * turns[part]).mean())
+            for part in parts if part != "year" for wave in (np.sin, np.cos)
+        ]  # fmt: skip
+        year, trend = Scale.of(years), Scale.of(known)
+        return cls(column, tuple(parts), year, trend, tuple(means), blanks)
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the features it makes."""
+        names = []
+        for part in self.parts:
+            names += ["year"] if part == "year" else [f"{part} sin", f"{part} cos"]
+        names += ["trend"] + ["blank"] * self.marks_blanks
+        return [f"{self.column}: {name}" for name in names]
+
+    def encode(self, values: pa.ChunkedArray, out: NDArray[np.float32]) -> list[str]:
+        """Fill `out`, rows x features, and return notes for the reader."""
+        import pyarrow as pa
+
+        coded = rules.plain(values).combine_chunks().dictionary_encode()
+        # A day or an hour recurs in many rows: its sines are computed once.
+        distinct = as_seconds(self.column, pa.chunked_array([coded.dictionary]), values)
+        table = np.empty((len(distinct) + 1, len(self.features)), dtype=np.float32)
+        self._encode_seconds(np.append(distinct, np.nan), table)
+        places = _codes(coded.indices, len(distinct))
+        np.take(table, places, axis=0, out=out if out.flags.c_contiguous else None)
+        if not out.flags.c_contiguous:
+            out[:] = table[places]
+        blank = places == len(distinct)
+        return _mark_blanks(self.column, blank, self.marks_blanks, out)
+
+    def sentence(self) -> str:
+        """Say in words what becomes of the column."""
+        how = f"date: {', '.join([*self.parts, 'trend'])}"
+        return how + ("; blanks become the mean and are marked" if self.marks_blanks else "")
+
+    def _encode_seconds(self, seconds: NDArray[np.float64], out: NDArray[np.float32]) -> None:
+        blank = np.isnan(seconds)
+        years, turns = _calendar(np.where(blank, 0.0, seconds))
+        place, means = 0, iter(self.means)
+        for part in self.parts:
+            if part == "year":
+                out[:, place] = self.year.apply(np.where(blank, np.nan, years))
+                place += 1
+                continue
+            for wave in (np.sin, np.cos):
+                out[:, place] = np.where(blank, next(means), wave(2 * np.pi * turns[part]))
+                place += 1
+        out[:, place] = self.trend.apply(seconds)
+
+
+Encoder = NumberEncoder | BooleanEncoder | CategoryEncoder | DateEncoder
+ENCODERS: dict[str, type[Encoder]] = {
+    encoder.kind: encoder
+    for encoder in (NumberEncoder, BooleanEncoder, CategoryEncoder, DateEncoder)
+}
+
+
+def encoder_to_json(encoder: Encoder) -> dict[str, Any]:
+    """Return an encoder as a JSON dictionary."""
+    return {"kind": encoder.kind, **asdict(encoder)}
+
+
+def encoder_from_json(record: dict[str, Any]) -> Encoder:
+    """Return the encoder that `encoder_to_json` wrote down.
+
+    Raises:
+        TableError: the kind is unknown, or a field is missing or superfluous.
+
+    >>> encoder = NumberEncoder("miles", Scale(2.0, 1.0), None, False)
+    >>> encoder_from_json(encoder_to_json(encoder)) == encoder
+    True
+    """
+    fields = dict(record)
+    kind = fields.pop("kind", None)
+    if kind not in ENCODERS:
+        raise TableError(f"the saved preprocessing has a column of unknown kind {quoted(kind)}")
+    readers: dict[str, Callable[[Any], Any]] = {
+        "scale": lambda saved: Scale(**saved),
+        "year": lambda saved: Scale(**saved),
+        "trend": lambda saved: Scale(**saved),
+        "values": tuple,
+        "shares": tuple,
+        "parts": tuple,
+        "means": tuple,
+        "words": lambda saved: tuple(saved) if saved else None,
+    }
+    try:
+        return ENCODERS[kind](
+            **{name: readers.get(name, lambda saved: saved)(saved)
+               for name, saved in fields.items()}
+        )  # fmt: skip
+    except TypeError as error:
+        raise TableError(f"the saved preprocessing of a {kind} column is damaged: {error}") from error
+
+
+# ----- Values as numbers -----
+
+
+def as_numbers(column: str, values: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Return a column as float64, blanks as NaN.
+
+    Raises:
+        TableError: a value is no number; it and its row are named.
+
+    >>> import pyarrow as pa
+    >>> as_numbers("miles", pa.chunked_array([["1", "two"]]))
+    Traceback (most recent call last):
+        ...
+    chainrule.tabular.errors.TableError: column "miles": expected a number, found "two" in row 2
+    """
+    import pyarrow as pa
+
+    values = rules.plain(values)
+    if pa.types.is_duration(values.type):
+        values = values.cast(pa.duration("ns")).cast(pa.int64())
+    if pa.types.is_boolean(values.type) or pa.types.is_null(values.type):
+        values = values.cast(pa.int8())
+    if rules.is_date(values.type):
+        raise TableError(
+            f"column {quoted(column)}: expected a number, found {rules.first_value(values)}"
+        )
+    if not pa.types.is_integer(values.type):
+        values = _cast(column, values, pa.float64(), "a number")
+    numbers = values.to_numpy(zero_copy_only=False)
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def as_seconds(
+    column: str, values: pa.ChunkedArray, original: pa.ChunkedArray | None = None
+) -> NDArray[np.float64]:
+    """Return a column of dates as seconds since 1970, local to its time zone; blanks as NaN.
+
+    Args:
+        column: its name, for messages.
+        values: dates, timestamps, times of day, or text in the ISO form.
+        original: the column that `values` was taken from, to name rows by.
+
+    Raises:
+        TableError: a value is no date; it and its row are named.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    kind = values.type
+    if pa.types.is_time(kind):
+        unit = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[kind.unit]
+        number = pa.int32() if kind.bit_width == 32 else pa.int64()
+        return unit * np.asarray(values.cast(number).to_numpy(zero_copy_only=False), np.float64)
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        values = compute.local_timestamp(values)
+    elif rules.is_number(kind) or pa.types.is_boolean(kind):
+        found = rules.first_value(values if original is None else original)
+        raise TableError(f"column {quoted(column)}: expected a date, found {found}")
+    elif not pa.types.is_timestamp(kind):
+        values = _cast(column, values, pa.timestamp("ms"), "a date (such as 2013-01-31)", original)
+    stamps = values.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
+    return 1e-3 * np.asarray(stamps.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _cast(
+    column: str,
+    values: pa.ChunkedArray,
+    kind: pa.DataType,
+    expected: str,
+    original: pa.ChunkedArray | None = None,
+) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    try:
+        return values.cast(kind, safe=False)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        searched = rules.plain(values if original is None else original)
+        for row, value in enumerate(searched.to_pylist()):
+            try:
+                pa.array([value], searched.type).cast(kind, safe=False)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise TableError(
+                    f"column {quoted(column)}: expected {expected}, "
+                    f"found {quoted(value)} in row {row + 1}"
+                ) from error
+        raise
+
+
+def _codes(indices: pa.Array, blank: int) -> NDArray[np.int64]:
+    """Return dictionary indices as NumPy integers, `blank` where there is no value."""
+    filled = indices.fill_null(blank) if indices.null_count else indices
+    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _mark_blanks(
+    column: str, blank: NDArray[np.bool_], marked: bool, out: NDArray[np.float32]
+) -> list[str]:
+    if marked:
+        out[:, -1] = blank
+        return []
+    if blank.any():
+        return [
+            f"column {quoted(column)}: {plural(int(blank.sum()), 'blank')}, none in the training "
+            f"rows, given their mean"
+        ]
+    return []
+
+
+def _signed_logarithm(values: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
+    return np.sign(values) * np.log1p(np.abs(values) / unit)
+
+
+def _skewness(values: NDArray[np.float64]) -> float:
+    """Return the third standardised moment, 0 for constants."""
+    if len(values) < 3:
+        return 0.0
+    scale = Scale.of(values)
+    deviations = (values - scale.mean) / scale.deviation
+    return float((deviations * deviations * deviations).mean())
+
+
+def _calendar(
+    seconds: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Return the years, and how far round its circle each part of the date is, from 0 to 1."""
+    stamps = np.floor(seconds).astype("datetime64[s]")
+    days = stamps.astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    years = days.astype("datetime64[Y]")
+    day_of_year = (days - years).astype(np.float64)
+    length_of_year = ((years + 1).astype("datetime64[D]") - years).astype(np.float64)
+    turns = {
+        "month": (months.astype(np.int64) % 12) / 12.0,
+        # 1970 began on a Thursday; Monday is the start of the circle.
+        "day of week": ((days.astype(np.int64) + 3) % 7) / 7.0,
+        "day of year": day_of_year / length_of_year,
+        "hour": (stamps - days).astype(np.float64) / 86400.0,
+    }
+    return years.astype(np.int64) + 1970.0, turns
