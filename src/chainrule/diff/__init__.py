@@ -1,0 +1,1 @@
+"""Differentiation of graphs: numerical, symbolic, forward and reverse. Graph in, graph out."""

@@ -1,0 +1,177 @@
+"""Reverse mode: adjoints of outputs -> adjoints of inputs, by one walk down the graph.
+
+The adjoint of a statement is the sum, over the statements that use it, of their adjoint times their
+partial derivative with respect to it. Adjoints are statements again. Each statement between inputs
+and outputs is visited once, so the gradient costs a small constant times the value.
+
+Source: S. Linnainmaa (1970); Griewank and Walther, Evaluating Derivatives (2008), chapter 3.2.
+The adjoint of a row that gives only a tangent rule is the transpose of that linear rule, as in
+Frostig, Johnson, Maclaurin, Paszke and Radul, Decomposing reverse-mode automatic differentiation
+(2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from chainrule.diff.forward import partial_times, tangent_of
+from chainrule.graph.graph import ancestors
+from chainrule.graph.origin import inherit_origin, preserved_origin
+from chainrule.graph.primitive import Kind
+from chainrule.graph.statement import Statement, input_statement, lookup
+from chainrule.graph.table.structural import (
+    add_row_sparse,
+    convert,
+    row_sparse,
+    sum_to,
+    to_dense,
+)
+
+Adjoint = Statement | None
+Observer = Callable[[Statement, int, Statement], None]
+
+_ROW_SPARSE = {"row_sparse", "add_row_sparse"}
+
+
+def pull_back(
+    outputs: Sequence[Statement],
+    seeds: Sequence[Adjoint],
+    inputs: Sequence[Statement],
+    observe: Observer | None = None,
+) -> list[Adjoint]:
+    """The adjoints of ``inputs`` for the given adjoints (``seeds``) of ``outputs``.
+
+    Args:
+        outputs: statements that may depend on the inputs.
+        seeds: one adjoint per output, of its shape; None for zero.
+        inputs: the statements to differentiate with respect to.
+        observe: called with (statement, position, contribution) for each contribution that a
+            statement sends to its argument at that position, in the order of the walk.
+
+    Returns:
+        One adjoint per input, of its shape and dtype; None where no output depends on it. An
+        adjoint may be row-sparse; ``dense`` turns it into an array.
+    """
+    adjoints: dict[Statement, Statement] = {}
+    for output, seed in zip(outputs, seeds, strict=True):
+        if seed is not None:
+            accumulate(adjoints, output, seed)
+    order = ancestors(outputs, stop=inputs)
+    varying = varying_statements(order, inputs)
+    stops = set(inputs)
+    with preserved_origin(), np.errstate(all="ignore"):
+        for statement in reversed(order):
+            if statement in stops or statement not in varying:
+                continue
+            adjoint = adjoints.pop(statement, None)
+            if adjoint is None:
+                continue
+            inherit_origin(statement.origin)
+            active = [argument in varying for argument in statement.arguments]
+            for position, contribution in enumerate(adjoints_of(statement, adjoint, active)):
+                if contribution is not None:
+                    argument = statement.arguments[position]
+                    contribution = _fitted(contribution, argument)
+                    if observe is not None:
+                        observe(statement, position, contribution)
+                    accumulate(adjoints, argument, contribution)
+    return [adjoints.get(statement) for statement in inputs]
+
+
+def varying_statements(
+    order: Sequence[Statement], inputs: Sequence[Statement]
+) -> set[Statement]:
+    """Those of ``order`` (oldest first) whose value varies differentiably with the inputs."""
+    varying = {statement for statement in inputs if statement.is_differentiable}
+    for statement in order:
+        if (
+            statement.primitive.kind is not Kind.CONSTANT
+            and statement.is_differentiable
+            and any(argument in varying for argument in statement.arguments)
+        ):
+            varying.add(statement)
+    return varying
+
+
+def accumulate(adjoints: dict[Statement, Statement], target: Statement, term: Statement) -> None:
+    """Add ``term`` to the adjoint of ``target``; row-sparse terms stay so among themselves."""
+    present = adjoints.get(target)
+    if present is None:
+        adjoints[target] = term
+    elif isinstance(target.dtype, tuple):
+        adjoints[target] = lookup("join")(present, term)
+    elif is_row_sparse(present) and is_row_sparse(term):
+        adjoints[target] = add_row_sparse(present, term)
+    else:
+        adjoints[target] = dense(present) + dense(term)
+
+
+def is_row_sparse(adjoint: Statement) -> bool:
+    """Whether the statement's value is a ``RowSparse``."""
+    return adjoint.primitive.name in _ROW_SPARSE
+
+
+def dense(adjoint: Statement) -> Statement:
+    """The adjoint as an ordinary array."""
+    return to_dense(adjoint) if is_row_sparse(adjoint) else adjoint
+
+
+def adjoints_of(statement: Statement, adjoint: Statement, active: list[bool]) -> list[Adjoint]:
+    """What one statement sends to each of its arguments; None where nothing, or not active."""
+    row = statement.primitive
+    if "adjoint" in row.rules:
+        return row.rules["adjoint"](statement, adjoint, active)
+    if row.name in ("copy", "to_dense"):
+        return [adjoint]
+    if row.kind is not Kind.CONSTANT and is_row_sparse(adjoint):
+        adjoint = dense(adjoint)
+    if row.kind is Kind.ELEMENTWISE:
+        return [
+            partial_times(partial, adjoint, statement) if varies else None
+            for partial, varies in zip(row.partials, active, strict=True)
+        ]
+    if row.kind in (Kind.LINEAR, Kind.MULTILINEAR):
+        return [
+            _adjoint_of_linear(statement, adjoint, position) if varies else None
+            for position, varies in enumerate(active)
+        ]
+    return _transposed(statement, adjoint, active)
+
+
+def _adjoint_of_linear(statement: Statement, adjoint: Statement, position: int) -> Adjoint:
+    row = statement.primitive
+    if row.any_adjoint is not None:
+        return row.any_adjoint(adjoint, position, *statement.arguments, **statement.attributes)
+    rule = row.adjoints[position]
+    return rule and rule(adjoint, *statement.arguments, **statement.attributes)
+
+
+def _transposed(statement: Statement, adjoint: Statement, active: list[bool]) -> list[Adjoint]:
+    """Pull the adjoint back through the tangent rule, which is linear in the tangents."""
+    tangents = [
+        input_statement(argument.shape, argument.dtype) if varies else None
+        for argument, varies in zip(statement.arguments, active, strict=True)
+    ]
+    result = tangent_of(statement, tangents)
+    present = [tangent for tangent in tangents if tangent is not None]
+    if result is None:
+        return [None] * len(active)
+    found = iter(pull_back([result], [adjoint], present))
+    return [None if tangent is None else next(found) for tangent in tangents]
+
+
+def _fitted(contribution: Statement, argument: Statement) -> Statement:
+    """The contribution with the argument's shape (broadcasting undone) and dtype."""
+    if isinstance(argument.dtype, tuple):
+        return contribution
+    if contribution.shape != argument.shape:
+        contribution = sum_to(contribution, argument.shape)
+    if contribution.dtype != argument.dtype:
+        if is_row_sparse(contribution):
+            indices, rows = contribution.arguments
+            rows = convert(rows, dtype=argument.dtype)
+            return row_sparse(indices, rows, shape=argument.shape)
+        contribution = convert(contribution, dtype=argument.dtype)
+    return contribution

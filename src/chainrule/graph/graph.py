@@ -1,0 +1,155 @@
+"""A graph: inputs, statements in topological order, outputs. A Wengert list.
+
+Source: R. E. Wengert, A simple automatic derivative evaluation program (1964).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from chainrule.errors import GraphError
+from chainrule.graph.origin import inherit_origin, preserved_origin
+from chainrule.graph.statement import Statement, apply
+
+
+def ancestors(outputs: Iterable[Statement], stop: Iterable[Statement] = ()) -> list[Statement]:
+    """All statements that ``outputs`` depend on, oldest first, outputs included.
+
+    The walk does not go behind the statements in ``stop``, nor to anything older than all of them.
+    """
+    stops = set(stop)
+    oldest = min((statement.serial for statement in stops), default=-1)
+    found = set(outputs)
+    pending = list(found)
+    while pending:
+        statement = pending.pop()
+        if statement in stops:
+            continue
+        for argument in statement.arguments:
+            if argument.serial >= oldest and argument not in found:
+                found.add(argument)
+                pending.append(argument)
+    return sorted(found, key=_serial)
+
+
+def _serial(statement: Statement) -> int:
+    return statement.serial
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """``outputs`` as functions of ``inputs``.
+
+    >>> from chainrule.graph.statement import input_statement
+    >>> x = input_statement((), float, name="x")
+    >>> graph = Graph((x,), (x * x,))
+    >>> graph.evaluate(3.0)
+    (9.0,)
+    >>> print(graph)
+    v0 = input x: float64 ()
+    v1 = multiply(v0, v0): float64 ()
+    return v1
+    """
+
+    inputs: tuple[Statement, ...]
+    outputs: tuple[Statement, ...]
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """Inputs, then everything the outputs need, each after its arguments."""
+        found = []
+        seen = set(self.inputs)
+        pending = [output for output in dict.fromkeys(self.outputs) if output not in seen]
+        seen.update(pending)
+        while pending:
+            statement = pending.pop()
+            found.append(statement)
+            for argument in statement.arguments:
+                if argument not in seen:
+                    seen.add(argument)
+                    pending.append(argument)
+        return (*self.inputs, *sorted(found, key=_serial))
+
+    def captures(self) -> list[Statement]:
+        """Leaves that are neither inputs nor constants: values from outside of the graph."""
+        inputs = set(self.inputs)
+        return [
+            statement
+            for statement in self.statements
+            if statement.primitive.name == "input" and statement not in inputs
+        ]
+
+    def inline(self, *arguments: Statement) -> tuple[Statement, ...]:
+        """Record the graph again with ``arguments`` in place of its inputs."""
+        known: dict[Statement, Statement] = dict(zip(self.inputs, arguments, strict=True))
+        with preserved_origin():
+            for statement in self.statements[len(self.inputs) :]:
+                if any(argument in known for argument in statement.arguments):
+                    inherit_origin(statement.origin)
+                    changed = (known.get(argument, argument) for argument in statement.arguments)
+                    known[statement] = apply(
+                        statement.primitive, *changed, **statement.attributes
+                    )
+        return tuple(known.get(output, output) for output in self.outputs)
+
+    def evaluate(self, *values: Any) -> tuple[Any, ...]:
+        """The values of the outputs for NumPy ``values`` of the inputs, statement by statement."""
+        known = dict(zip(self.inputs, values, strict=True))
+        for statement in self.statements[len(self.inputs) :]:
+            known[statement] = evaluate_statement(statement, known)
+        return tuple(known[output] for output in self.outputs)
+
+    def verify(self) -> None:
+        """Check that the graph is well formed.
+
+        Raises:
+            GraphError: naming the statement whose arguments, shape or dtype do not fit.
+        """
+        seen = set(self.inputs)
+        if len(seen) != len(self.inputs):
+            raise GraphError("the same statement stands twice among the inputs")
+        for statement in self.statements[len(self.inputs) :]:
+            for argument in statement.arguments:
+                if argument not in seen:
+                    raise GraphError(f"{statement!r} uses {argument!r} before it is computed")
+            seen.add(statement)
+            if statement.primitive.name == "input":
+                raise GraphError(f"{statement!r} is a leaf that is not among the inputs")
+            if statement.is_constant:
+                continue
+            primitive, attributes = statement.primitive, statement.attributes
+            shape = primitive.shape_of(statement.arguments, attributes)
+            dtype = primitive.dtype_of(statement.arguments, attributes)
+            if shape != statement.shape or dtype != statement.dtype:
+                raise GraphError(
+                    f"{statement!r} should have shape {shape} and dtype {dtype} by the rules of "
+                    f"{primitive.name}"
+                )
+
+    def __str__(self) -> str:
+        names = {statement: f"v{i}" for i, statement in enumerate(self.statements)}
+        lines = []
+        for statement, name in names.items():
+            if statement.primitive.name == "input":
+                right = f"input {statement.attributes.get('name', '')}".rstrip()
+            elif statement.is_constant and statement.shape == ():
+                right = f"constant {statement.value}"
+            else:
+                parts = [names[argument] for argument in statement.arguments]
+                parts += [f"{key}={value}" for key, value in statement.attributes.items()]
+                right = f"{statement.primitive.name}({', '.join(parts)})"
+            lines.append(f"{name} = {right}: {statement.dtype} {statement.shape}")
+        return "\n".join([*lines, "return " + ", ".join(names[output] for output in self.outputs)])
+
+
+def evaluate_statement(statement: Statement, known: dict[Statement, Any]) -> Any:
+    """The value of one statement, from the values of its arguments in ``known``."""
+    if statement.is_constant or (not statement.arguments and statement.value is not None):
+        return statement.value
+    values: Sequence[Any] = [known[argument] for argument in statement.arguments]
+    if not statement.primitive.accepts_row_sparse:
+        values = [v.to_dense() if hasattr(v, "to_dense") else v for v in values]
+    return statement.primitive.evaluate(*values, **statement.attributes)

@@ -1,0 +1,1 @@
+"""The table of primitives, one row each. Importing it fills the table."""
