@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from chainrule.tabular.errors import TableError, nearest_names, plural, quoted
 
@@ -133,60 +133,29 @@ def _describe(name: str, values: pa.ChunkedArray, asked: Kind | None) -> Column:
     if different == 1 and blanks == 0:
         return column("constant", f"dropped: always {quoted(values[0].as_py())}")
     if asked == "category":
-        return column("category", "category, as asked: " + _category_sentence(values, rows))
+        return column("category", "category: columns of 0 and 1")
     if asked == "number":
         if not is_number(kind_of_values):
             raise TableError(
                 f"column {quoted(name)} cannot be treated as a number: "
                 f"its values are of type {kind_of_values}, such as {first_value(values)}"
             )
-        return column("number", _number_sentence(blanks))
+        return column("number", "number: standardised")
     if is_boolean(values):
-        return column("boolean", "boolean: 0 and 1" + _blank_indicator(blanks, "the mean"))
+        return column("boolean", "boolean: 0 and 1")
     if is_number(kind_of_values):
         reason = _identifier_reason(name, values, different)
         if reason:
             return column("identifier", f"dropped: {reason}")
-        return column("number", _number_sentence(blanks))
+        return column("number", "number: standardised")
     if is_date(kind_of_values):
-        return column(
-            "date",
-            "date: cycles of the year, week and day, and a trend"
-            + _blank_indicator(blanks, "the mean"),
-        )
-    return _describe_text(column, values, rows, blanks, different)
-
-
-def _describe_text(
-    column: Any, values: pa.ChunkedArray, rows: int, blanks: int, different: int
-) -> Column:
+        return column("date", "date: cycles of the year, week and day, and a trend")
     if different == rows - blanks and different > 1:
-        result: Column = column("text", "dropped: text whose values are all different")
-    elif not frequent_values(values, rows):
-        result = column(
-            "text", f"dropped: text, no value of which is in {plural(rare_below(rows), 'row')}"
-        )
-    else:
-        result = column("category", "category: " + _category_sentence(values, rows))
-    return result
-
-
-def _category_sentence(values: pa.ChunkedArray, rows: int) -> str:
-    kept, others = len(frequent_values(values, rows)), rare_count(values, rows)
-    sentence = plural(kept, "column of 0 and 1", "columns of 0 and 1")
-    if others:
-        sentence += f', "other" for {plural(others, "rare value")}'
-    if values.null_count:
-        sentence += ", blanks a category of their own"
-    return sentence
-
-
-def _number_sentence(blanks: int) -> str:
-    return "number: standardised" + _blank_indicator(blanks, "the mean")
-
-
-def _blank_indicator(blanks: int, becomes: str) -> str:
-    return f"; blanks become {becomes} and are marked in a column" if blanks else ""
+        return column("text", "dropped: text whose values are all different")
+    if not frequent_values(values, rows):
+        least = plural(rare_below(rows), "row")
+        return column("text", f"dropped: text, none of whose values is in {least} or more")
+    return column("category", "category: columns of 0 and 1")
 
 
 def _identifier_reason(name: str, values: pa.ChunkedArray, different: int) -> str | None:
@@ -236,11 +205,6 @@ def frequent_values(values: pa.ChunkedArray, rows: int) -> list[str]:
         key=lambda text: (-counts[text], text),
     )
     return sorted(frequent[:MAXIMUM_CATEGORIES])
-
-
-def rare_count(values: pa.ChunkedArray, rows: int) -> int:
-    """Return how many different values join "other"."""
-    return len(_counts(values)) - len(frequent_values(values, rows))
 
 
 def _counts(values: pa.ChunkedArray) -> dict[str, int]:

@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 
 from chainrule.tabular import columns as rules
 from chainrule.tabular.errors import TableError, plural, quoted
+from chainrule.tabular.values import as_numbers, as_seconds
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 CLIPPED_AT = 10.0
 """Standard deviations beyond which a number is clipped: one slip of a pen must not rule a layer."""
+
+REMEMBERED_RARE = 10_000
+"""Rare categories that are saved by name, so that at prediction only new ones are reported."""
 
 SKEWED_ABOVE = 3.0
 """Skewness beyond which a number is measured on the signed logarithmic scale, if that helps."""
@@ -42,17 +46,21 @@ class Scale:
         >>> Scale.of(np.array([1.0, 3.0]))
         Scale(mean=2.0, deviation=1.0)
         """
-        if not len(values):
+        largest = float(np.abs(values).max(initial=0.0))
+        if largest == 0.0:
             return cls(0.0, 1.0)
-        mean = float(values.mean())
-        deviation = float(values.std())
+        # A power of two divides without rounding, and keeps the squares of 1e200 finite.
+        unit = 2.0 ** min(math.frexp(largest)[1], 1023)
+        mean = float((values / unit).mean()) * unit
+        deviation = float((values / unit).std()) * unit
         # Rounding leaves a constant column with a deviation of about 1e-16 of its mean.
         steady = not math.isfinite(deviation) or deviation <= 1e-12 * max(abs(mean), 1e-300)
         return cls(mean, 1.0 if steady else deviation)
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the standardised values, clipped at `CLIPPED_AT`; NaN (a blank) becomes 0."""
-        scaled = (values - self.mean) / self.deviation
+        with np.errstate(over="ignore"):  # an overflow is clipped like any large value
+            scaled = (values - self.mean) / self.deviation
         np.clip(scaled, -CLIPPED_AT, CLIPPED_AT, out=scaled)
         scaled[np.isnan(scaled)] = 0.0
         return scaled
@@ -175,11 +183,20 @@ class CategoryEncoder:
     "other" is there if the training rows had rare values, "(blank)" if they had blanks. A value
     that the training rows did not have goes to "other"; where no column for it was trained, it
     gets the shares of the training rows, so that it speaks neither for nor against anything.
+
+    Attributes:
+        column: its name.
+        values: the frequent values, as text.
+        rare: the rare values, to tell them from unseen ones; None if over `REMEMBERED_RARE`.
+        has_other: whether there is a feature for rare and unseen values.
+        has_blank: whether there is a feature for blanks.
+        shares: for each feature, its mean over the training rows.
     """
 
     kind: ClassVar[str] = "category"
     column: str
     values: tuple[str, ...]
+    rare: tuple[str, ...] | None
     has_other: bool
     has_blank: bool
     shares: tuple[float, ...]
@@ -187,18 +204,18 @@ class CategoryEncoder:
     @classmethod
     def fit(cls, column: str, values: pa.ChunkedArray) -> CategoryEncoder:
         """Find the frequent values (see `columns.rare_below`) and the share of each."""
-        kept = tuple(rules.frequent_values(values, len(values)))
-        has_other = rules.rare_count(values, len(values)) > 0
-        has_blank = rules.as_text(values).null_count > 0
-        codes = cls(column, kept, has_other, has_blank, ())._codes(values)[0]
+        import pyarrow.compute as compute
+
+        text = rules.as_text(values)
+        kept = tuple(rules.frequent_values(text, len(text)))
+        rare = tuple(sorted(set(compute.unique(text.drop_null()).to_pylist()) - set(kept)))
+        has_other, has_blank = bool(rare), text.null_count > 0
+        codes = cls(column, kept, rare, has_other, has_blank, ())._codes(text)[0]
         counts = np.bincount(codes, minlength=len(kept) + 2)
-        width = len(kept) + has_other + has_blank
-        order = [*range(len(kept)), *([len(kept)] if has_other else [])]
-        order += [len(kept) + 1] if has_blank else []
-        shares = tuple(float(share) for share in counts[order] / max(1, len(values)))
-        if len(shares) != width:
-            raise TableError(f"column {quoted(column)}: its categories cannot be counted")
-        return cls(column, kept, has_other, has_blank, shares)
+        present = [True] * len(kept) + [has_other, has_blank]
+        shares = tuple(float(share) for share in counts[present] / len(text))
+        remembered = rare if len(rare) <= REMEMBERED_RARE else None
+        return cls(column, kept, remembered, has_other, has_blank, shares)
 
     @property
     def features(self) -> list[str]:
@@ -231,30 +248,28 @@ class CategoryEncoder:
 
     def _codes(self, values: pa.ChunkedArray) -> tuple[NDArray[np.int64], dict[str, int]]:
         """Return the place of each row's value (other: after the last, blank: after that) and
-        the values outside the kept ones with the number of their rows."""
-        import pyarrow as pa
-
+        the values not seen in training with the number of their rows."""
         coded = rules.as_text(values).combine_chunks().dictionary_encode()
         words = coded.dictionary.to_pylist()
         place_of = {word: place for place, word in enumerate(self.values)}
         other = len(self.values)
         table = np.array([place_of.get(word, other) for word in words] + [other + 1], np.int64)
         places = _codes(coded.indices, len(words))
-        outside: dict[str, int] = {}
-        if isinstance(coded.type, pa.DictionaryType) and other in table:
-            counts = np.bincount(places, minlength=len(words))
-            outside = {word: int(counts[place]) for place, word in enumerate(words)
-                       if table[place] == other}  # fmt: skip
-        return table[places], outside
+        counts = np.bincount(places, minlength=len(words))
+        expected = set(self.rare or ())
+        unseen = {word: int(counts[place]) for place, word in enumerate(words)
+                  if table[place] == other and word not in expected}  # fmt: skip
+        return table[places], unseen
 
-    def _notes(self, codes: NDArray[np.int64], outside: dict[str, int]) -> list[str]:
+    def _notes(self, codes: NDArray[np.int64], unseen: dict[str, int]) -> list[str]:
         notes = []
-        if outside:
-            most = sorted(outside, key=lambda word: -outside[word])[:3]
+        if unseen:
+            most = sorted(unseen, key=lambda word: -unseen[word])[:3]
             went = 'counted as "other"' if self.has_other else "given the average of training rows"
+            what = "unseen" if self.rare is not None else "rare or unseen"
             notes.append(
-                f"column {quoted(self.column)}: {plural(sum(outside.values()), 'row')} with "
-                f"{plural(len(outside), 'rare or unseen category', 'rare or unseen categories')} "
+                f"column {quoted(self.column)}: {plural(sum(unseen.values()), 'row')} with "
+                f"{plural(len(unseen), f'{what} category', f'{what} categories')} "
                 f"{went} (such as {', '.join(quoted(word) for word in most)})"
             )
         blanks = int((codes == len(self.values) + 1).sum())
@@ -314,9 +329,7 @@ class DateEncoder:
         table = np.empty((len(distinct) + 1, len(self.features)), dtype=np.float32)
         self._encode_seconds(np.append(distinct, np.nan), table)
         places = _codes(coded.indices, len(distinct))
-        np.take(table, places, axis=0, out=out if out.flags.c_contiguous else None)
-        if not out.flags.c_contiguous:
-            out[:] = table[places]
+        out[:] = table[places]
         blank = places == len(distinct)
         return _mark_blanks(self.column, blank, self.marks_blanks, out)
 
@@ -372,6 +385,7 @@ def encoder_from_json(record: dict[str, Any]) -> Encoder:
         "trend": lambda saved: Scale(**saved),
         "values": tuple,
         "shares": tuple,
+        "rare": lambda saved: None if saved is None else tuple(saved),
         "parts": tuple,
         "means": tuple,
         "words": lambda saved: tuple(saved) if saved else None,
@@ -382,95 +396,12 @@ def encoder_from_json(record: dict[str, Any]) -> Encoder:
                for name, saved in fields.items()}
         )  # fmt: skip
     except TypeError as error:
-        raise TableError(f"the saved preprocessing of a {kind} column is damaged: {error}") from error
-
-
-# ----- Values as numbers -----
-
-
-def as_numbers(column: str, values: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return a column as float64, blanks as NaN.
-
-    Raises:
-        TableError: a value is no number; it and its row are named.
-
-    >>> import pyarrow as pa
-    >>> as_numbers("miles", pa.chunked_array([["1", "two"]]))
-    Traceback (most recent call last):
-        ...
-    chainrule.tabular.errors.TableError: column "miles": expected a number, found "two" in row 2
-    """
-    import pyarrow as pa
-
-    values = rules.plain(values)
-    if pa.types.is_duration(values.type):
-        values = values.cast(pa.duration("ns")).cast(pa.int64())
-    if pa.types.is_boolean(values.type) or pa.types.is_null(values.type):
-        values = values.cast(pa.int8())
-    if rules.is_date(values.type):
         raise TableError(
-            f"column {quoted(column)}: expected a number, found {rules.first_value(values)}"
-        )
-    if not pa.types.is_integer(values.type):
-        values = _cast(column, values, pa.float64(), "a number")
-    numbers = values.to_numpy(zero_copy_only=False)
-    return np.asarray(numbers, dtype=np.float64)
+            f"the saved preprocessing of a {kind} column is damaged: {error}"
+        ) from error
 
 
-def as_seconds(
-    column: str, values: pa.ChunkedArray, original: pa.ChunkedArray | None = None
-) -> NDArray[np.float64]:
-    """Return a column of dates as seconds since 1970, local to its time zone; blanks as NaN.
-
-    Args:
-        column: its name, for messages.
-        values: dates, timestamps, times of day, or text in the ISO form.
-        original: the column that `values` was taken from, to name rows by.
-
-    Raises:
-        TableError: a value is no date; it and its row are named.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as compute
-
-    kind = values.type
-    if pa.types.is_time(kind):
-        unit = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[kind.unit]
-        number = pa.int32() if kind.bit_width == 32 else pa.int64()
-        return unit * np.asarray(values.cast(number).to_numpy(zero_copy_only=False), np.float64)
-    if pa.types.is_timestamp(kind) and kind.tz is not None:
-        values = compute.local_timestamp(values)
-    elif rules.is_number(kind) or pa.types.is_boolean(kind):
-        found = rules.first_value(values if original is None else original)
-        raise TableError(f"column {quoted(column)}: expected a date, found {found}")
-    elif not pa.types.is_timestamp(kind):
-        values = _cast(column, values, pa.timestamp("ms"), "a date (such as 2013-01-31)", original)
-    stamps = values.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
-    return 1e-3 * np.asarray(stamps.to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-def _cast(
-    column: str,
-    values: pa.ChunkedArray,
-    kind: pa.DataType,
-    expected: str,
-    original: pa.ChunkedArray | None = None,
-) -> pa.ChunkedArray:
-    import pyarrow as pa
-
-    try:
-        return values.cast(kind, safe=False)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        searched = rules.plain(values if original is None else original)
-        for row, value in enumerate(searched.to_pylist()):
-            try:
-                pa.array([value], searched.type).cast(kind, safe=False)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                raise TableError(
-                    f"column {quoted(column)}: expected {expected}, "
-                    f"found {quoted(value)} in row {row + 1}"
-                ) from error
-        raise
+# ----- Shared by the encoders -----
 
 
 def _codes(indices: pa.Array, blank: int) -> NDArray[np.int64]:
@@ -514,13 +445,17 @@ def _calendar(
     days = stamps.astype("datetime64[D]")
     months = days.astype("datetime64[M]")
     years = days.astype("datetime64[Y]")
-    day_of_year = (days - years).astype(np.float64)
-    length_of_year = ((years + 1).astype("datetime64[D]") - years).astype(np.float64)
-    turns = {
+    day_of_year = _as_float(days - years)
+    length_of_year = _as_float((years + 1).astype("datetime64[D]") - years)
+    turns: dict[str, NDArray[np.float64]] = {
         "month": (months.astype(np.int64) % 12) / 12.0,
         # 1970 began on a Thursday; Monday is the start of the circle.
         "day of week": ((days.astype(np.int64) + 3) % 7) / 7.0,
         "day of year": day_of_year / length_of_year,
-        "hour": (stamps - days).astype(np.float64) / 86400.0,
+        "hour": _as_float(stamps - days) / 86400.0,
     }
-    return years.astype(np.int64) + 1970.0, turns
+    return years.astype(np.int64).astype(np.float64) + 1970.0, turns
+
+
+def _as_float(spans: NDArray[np.timedelta64]) -> NDArray[np.float64]:
+    return np.asarray(spans.astype(np.int64), dtype=np.float64)
