@@ -18,7 +18,7 @@ from chainrule.graph.origin import inherit_origin, preserved_origin
 from chainrule.graph.primitive import Kind
 from chainrule.graph.statement import Statement
 from chainrule.graph.table.nonlinear import total
-from chainrule.graph.table.structural import broadcast_to, convert, zeros_like
+from chainrule.graph.table.structural import broadcast_to, convert, copy, zeros_like
 
 Tangent = Statement | None
 
@@ -36,7 +36,8 @@ def push_forward(
     Returns:
         One tangent per output; None where the output does not depend on a varying input.
     """
-    return [tangents_of(outputs, inputs, tangents).get(output) for output in outputs]
+    known = tangents_of(outputs, inputs, tangents)
+    return [known.get(output) for output in outputs]
 
 
 def tangents_of(
@@ -141,8 +142,6 @@ def _through_expansion(statement: Statement, tangents: list[Tangent]) -> Tangent
     expansion = statement.primitive.expansion
     if expansion is None:
         raise NotImplementedError(f"the row {statement.primitive.name} has no derivative rule")
-    from chainrule.graph.table.structural import copy
-
     arguments = [copy(argument) for argument in statement.arguments]
     result = expansion(*arguments, **statement.attributes)
     return push_forward([result], arguments, tangents)[0]

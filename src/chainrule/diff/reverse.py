@@ -19,12 +19,11 @@ import numpy as np
 from chainrule.diff.forward import partial_times, tangent_of
 from chainrule.graph.graph import ancestors
 from chainrule.graph.origin import inherit_origin, preserved_origin
-from chainrule.graph.primitive import Kind
+from chainrule.graph.primitive import Kind, Primitive
 from chainrule.graph.statement import Statement, input_statement, lookup
 from chainrule.graph.table.structural import (
     add_row_sparse,
     convert,
-    row_sparse,
     sum_to,
     to_dense,
 )
@@ -110,6 +109,8 @@ def accumulate(adjoints: dict[Statement, Statement], target: Statement, term: St
 
 def is_row_sparse(adjoint: Statement) -> bool:
     """Whether the statement's value is a ``RowSparse``."""
+    while adjoint.primitive.name == "convert":
+        adjoint = adjoint.arguments[0]
     return adjoint.primitive.name in _ROW_SPARSE
 
 
@@ -132,12 +133,21 @@ def adjoints_of(statement: Statement, adjoint: Statement, active: list[bool]) ->
             partial_times(partial, adjoint, statement) if varies else None
             for partial, varies in zip(row.partials, active, strict=True)
         ]
-    if row.kind in (Kind.LINEAR, Kind.MULTILINEAR):
+    if row.kind in (Kind.LINEAR, Kind.MULTILINEAR) or _has_adjoints_for(row, active):
         return [
             _adjoint_of_linear(statement, adjoint, position) if varies else None
             for position, varies in enumerate(active)
         ]
     return _transposed(statement, adjoint, active)
+
+
+def _has_adjoints_for(row: Primitive, active: list[bool]) -> bool:
+    """Whether the row is linear in every active argument, and says with which adjoint."""
+    return len(row.adjoints) == len(active) and all(
+        adjoint is not None
+        for adjoint, varies in zip(row.adjoints, active, strict=True)
+        if varies
+    )
 
 
 def _adjoint_of_linear(statement: Statement, adjoint: Statement, position: int) -> Adjoint:
@@ -169,9 +179,5 @@ def _fitted(contribution: Statement, argument: Statement) -> Statement:
     if contribution.shape != argument.shape:
         contribution = sum_to(contribution, argument.shape)
     if contribution.dtype != argument.dtype:
-        if is_row_sparse(contribution):
-            indices, rows = contribution.arguments
-            rows = convert(rows, dtype=argument.dtype)
-            return row_sparse(indices, rows, shape=argument.shape)
         contribution = convert(contribution, dtype=argument.dtype)
     return contribution

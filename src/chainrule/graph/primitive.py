@@ -54,7 +54,8 @@ class Primitive:
         partials: elementwise rows: per argument an expression of ``(*arguments, y)``, a number
             (1 and -1 cost nothing), or None for zero.
         adjoints: linear rows: per argument ``(adjoint of y, *arguments, **attributes)`` -> adjoint
-            of that argument, or None where the primitive is not linear in it (an index).
+            of that argument, or None where the primitive is not linear in it (an index). Other rows
+            that are linear in some arguments (solve) may give adjoints for those.
         any_adjoint: the same for rows with any number of arguments; takes the position first.
         tangent: other rows: ``(y, arguments, tangents, **attributes)`` -> tangent of y; a tangent
             is None where it is zero.

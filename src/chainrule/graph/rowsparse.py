@@ -41,6 +41,10 @@ class RowSparse:
     def ndim(self) -> int:
         return len(self.shape)
 
+    def astype(self, dtype: Any) -> RowSparse:
+        """The same rows in another dtype."""
+        return RowSparse(self.indices, self.rows.astype(dtype), self.shape)
+
     def to_dense(self) -> np.ndarray:
         """The whole array, zeros included."""
         dense = np.zeros(self.shape, self.dtype)

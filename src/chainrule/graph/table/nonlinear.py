@@ -32,6 +32,7 @@ from chainrule.graph.table.structural import (
     matmul,
     reshape,
     sum_,
+    sum_to,
     swap,
     take_slice,
     transpose,
@@ -171,10 +172,18 @@ def matrix_trace(x: Statement) -> Statement:
     return sum_(diagonal(x, offset=0), axis=(x.ndim - 2,), keepdims=False)
 
 
-solve = other("solve", np.linalg.solve, shapes.solved, solve_tangent)
+# A solution is linear in the right-hand side: there the adjoint is given, which ends the recursion.
+solve = other(
+    "solve", np.linalg.solve, shapes.solved, solve_tangent,
+    adjoints=(None, lambda g, a, b: sum_to(solve(swap(a), g), b.shape)),
+)  # fmt: skip
 triangular_solve = other(
-    "triangular_solve", meanings.triangular_solve, shapes.solved, triangular_solve_tangent
-)
+    "triangular_solve", meanings.triangular_solve, shapes.solved, triangular_solve_tangent,
+    adjoints=(
+        None,
+        lambda g, a, b, lower: sum_to(triangular_solve(swap(a), g, lower=not lower), b.shape),
+    ),
+)  # fmt: skip
 inverse = other("inv", np.linalg.inv, shapes.square, lambda y, x, t: -(y @ t[0] @ y))
 cholesky = other(
     "cholesky", lambda a: np.linalg.cholesky(0.5 * (a + a.swapaxes(-1, -2))), shapes.square,

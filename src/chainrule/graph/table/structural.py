@@ -44,7 +44,8 @@ copy = linear("copy", lambda x: x, shapes.same, lambda g, x: g, accepts_row_spar
 convert = linear(
     "convert", lambda x, dtype: x.astype(dtype), shapes.same,
     lambda g, x, dtype: convert(g, dtype=x.dtype),
-    result_dtype=lambda arguments, attributes: attributes["dtype"],
+    result_dtype=lambda arguments, attributes: np.dtype(attributes["dtype"]),
+    accepts_row_sparse=True,
 )  # fmt: skip
 item = linear(
     "item", lambda x, position: x[position],

@@ -1,0 +1,1 @@
+"""The public functions of differentiation: thin layers over tracing, diff and show."""
