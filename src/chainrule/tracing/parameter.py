@@ -74,6 +74,9 @@ class Parameter(NDArrayOperatorsMixin):
     def tree_children(self) -> dict[str, Any]:
         return {"": self.value} if self.trainable else {}
 
+    def tree_key(self) -> Any:
+        return None if self.trainable else id(self.value)
+
     def tree_rebuild(self, children: dict[str, Any]) -> Parameter:
         if not children:
             return self

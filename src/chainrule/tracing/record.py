@@ -32,6 +32,11 @@ def tracing() -> Iterator[None]:
         _depth.reset(token)
 
 
+def is_tracing() -> bool:
+    """Whether some function is being traced now."""
+    return _depth.get() > 0
+
+
 def real(value: Any, path: str = "") -> Any:
     """A leaf to differentiate with respect to, checked; Python numbers become float64.
 

@@ -61,6 +61,14 @@ class Tree:
             rebuilt[id(value)] = result
         return result
 
+    def key(self) -> Any:
+        """A hashable description of the structure: equal keys mean trees of the same form.
+
+        Objects that take part in trees describe what is not a leaf by ``tree_key``; without one,
+        only the same object has the same key.
+        """
+        return _key(self.value, set())
+
     def map(self, function: Callable[..., Any], *others: list[Any]) -> Any:
         """Rebuild with ``function`` of each leaf (and of the leaves at its place in ``others``)."""
         return self.rebuild(list(map(function, self.leaves, *others)))
@@ -95,3 +103,17 @@ def _rebuilt(value: Any, parts: list[Any]) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(parts)
     return value.tree_rebuild(dict(zip(value.tree_children(), parts, strict=True)))
+
+
+def _key(value: Any, seen: set[int]) -> Any:
+    if hasattr(type(value), "tree_children"):
+        if id(value) in seen:
+            return "shared"
+        seen.add(id(value))
+    children = _children(value)
+    if children is None:
+        return "leaf"
+    own = value.tree_key() if hasattr(type(value), "tree_key") else (
+        id(value) if hasattr(type(value), "tree_children") else None
+    )  # fmt: skip
+    return (type(value), own, tuple((name, _key(child, seen)) for name, child in children))

@@ -1,0 +1,44 @@
+"""What a plan has to compute: a graph without repetitions and without what is known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from chainrule.graph.graph import Graph
+from chainrule.graph.statement import Statement
+
+
+def shared(graph: Graph) -> dict[Statement, Statement]:
+    """Each statement -> the first one that computes the same: common subexpressions, once.
+
+    Two statements are the same where primitive, attributes and (shared) arguments are. Scalars that
+    are known are compared by value, everything else by identity.
+
+    >>> from chainrule.graph.statement import input_statement
+    >>> x = input_statement((), float)
+    >>> graph = Graph((x,), ((x + 1.0) * (x + 1.0),))
+    >>> len(set(shared(graph).values())), len(graph.statements)
+    (4, 6)
+    """
+    representatives: dict[Statement, Statement] = {}
+    known: dict[Hashable, Statement] = {}
+    for statement in graph.statements:
+        key: Hashable
+        if statement.value is not None:
+            value = statement.value
+            scalar = isinstance(value, np.generic)
+            key = (str(value.dtype), value.tobytes()) if scalar else id(value)
+        elif not statement.arguments:
+            key = id(statement)
+        else:
+            arguments = tuple(representatives[a] for a in statement.arguments)
+            key = (statement.primitive, arguments, _hashable(statement.attributes))
+        representatives[statement] = known.setdefault(key, statement)
+    return representatives
+
+
+def _hashable(attributes: Any) -> Hashable:
+    return tuple((key, repr(value)) for key, value in sorted(attributes.items()))
