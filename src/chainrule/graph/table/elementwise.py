@@ -71,7 +71,9 @@ power = elementwise(
 )  # fmt: skip
 negative = elementwise("negative", np.negative, -1, symbol="-")
 square = elementwise("square", np.square, lambda x, y: 2 * x, latex="{0}^{{2}}")
-reciprocal = elementwise("reciprocal", np.reciprocal, lambda x, y: -y * y, domain=(POSITIVE,))
+reciprocal = elementwise(
+    "reciprocal", np.reciprocal, lambda x, y: -y * y, domain=(POSITIVE,), latex=r"\frac{{1}}{{{0}}}"
+)
 remainder = elementwise(
     "remainder", np.remainder, 1, lambda a, b, y: -floor(a / b), domain=((0.1, 0.9), (1.0, 2.0))
 )
@@ -84,9 +86,15 @@ absolute = elementwise(
 exp = elementwise("exp", np.exp, lambda x, y: y, latex="e^{{{0}}}")
 exp2 = elementwise("exp2", np.exp2, lambda x, y: y * log(2), latex="2^{{{0}}}")
 expm1 = elementwise("expm1", np.expm1, lambda x, y: y + 1)
-log_ = elementwise("log", np.log, lambda x, y: 1 / x, domain=(POSITIVE,), latex=r"\ln {0}")
-log2 = elementwise("log2", np.log2, lambda x, y: 1 / (x * log(2)), domain=(POSITIVE,))
-log10 = elementwise("log10", np.log10, lambda x, y: 1 / (x * log(10)), domain=(POSITIVE,))
+log_ = elementwise(
+    "log", np.log, lambda x, y: 1 / x, domain=(POSITIVE,), symbol="ln", latex=r"\ln {0}"
+)
+log2 = elementwise(
+    "log2", np.log2, lambda x, y: 1 / (x * log(2)), domain=(POSITIVE,), latex=r"\log_{{2}} {0}"
+)
+log10 = elementwise(
+    "log10", np.log10, lambda x, y: 1 / (x * log(10)), domain=(POSITIVE,), latex=r"\log_{{10}} {0}"
+)
 log1p = elementwise("log1p", np.log1p, lambda x, y: 1 / (1 + x), domain=(POSITIVE,))
 square_root = elementwise(
     "sqrt", np.sqrt, lambda x, y: 0.5 / y, domain=(POSITIVE,), latex=r"\sqrt{{{0}}}"
@@ -104,9 +112,15 @@ logaddexp = elementwise(
 sin = elementwise("sin", np.sin, lambda x, y: cos(x), latex=r"\sin {0}")
 cos = elementwise("cos", np.cos, lambda x, y: -sin(x), latex=r"\cos {0}")
 tan = elementwise("tan", np.tan, lambda x, y: 1 + y * y, domain=(UNIT,), latex=r"\tan {0}")
-arcsin = elementwise("arcsin", np.arcsin, lambda x, y: 1 / square_root(1 - x * x), domain=(UNIT,))
-arccos = elementwise("arccos", np.arccos, lambda x, y: -1 / square_root(1 - x * x), domain=(UNIT,))
-arctan = elementwise("arctan", np.arctan, lambda x, y: 1 / (1 + x * x))
+arcsin = elementwise(
+    "arcsin", np.arcsin, lambda x, y: 1 / square_root(1 - x * x), domain=(UNIT,),
+    latex=r"\arcsin {0}",
+)  # fmt: skip
+arccos = elementwise(
+    "arccos", np.arccos, lambda x, y: -1 / square_root(1 - x * x), domain=(UNIT,),
+    latex=r"\arccos {0}",
+)  # fmt: skip
+arctan = elementwise("arctan", np.arctan, lambda x, y: 1 / (1 + x * x), latex=r"\arctan {0}")
 arctan2 = elementwise(
     "arctan2", np.arctan2,
     lambda a, b, y: b / (a * a + b * b), lambda a, b, y: -a / (a * a + b * b),
