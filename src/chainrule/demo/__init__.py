@@ -1,0 +1,1 @@
+"""The demonstrations on real data behind `chainrule demo` and `make demo`."""
