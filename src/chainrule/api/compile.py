@@ -30,7 +30,7 @@ class Compiled:
         self.static = frozenset([static] if isinstance(static, int) else static)
         self.executor = executor
         self._programs: dict[Any, Program] = {}
-        update_wrapper(self, function)
+        update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         if is_tracing():  # An outer trace must see what happens inside.

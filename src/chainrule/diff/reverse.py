@@ -20,7 +20,8 @@ from chainrule.diff.forward import partial_times, tangent_of
 from chainrule.graph.graph import ancestors
 from chainrule.graph.origin import inherit_origin, preserved_origin
 from chainrule.graph.primitive import Kind, Primitive
-from chainrule.graph.statement import Statement, input_statement, lookup
+from chainrule.graph.statement import Statement, input_statement
+from chainrule.graph.table.elementwise import choose, equal
 from chainrule.graph.table.structural import (
     add_row_sparse,
     convert,
@@ -60,6 +61,7 @@ def pull_back(
     order = ancestors(outputs, stop=inputs)
     varying = varying_statements(order, inputs)
     stops = set(inputs)
+    below_choices: set[Statement] = set()
     with preserved_origin(), np.errstate(all="ignore"):
         for statement in reversed(order):
             if statement in stops or statement not in varying:
@@ -69,8 +71,13 @@ def pull_back(
                 continue
             inherit_origin(statement.origin)
             active = [argument in varying for argument in statement.arguments]
+            is_below_choice = statement in below_choices
+            if is_below_choice or statement.primitive.name == "where":
+                below_choices.update(statement.arguments)
             for position, contribution in enumerate(adjoints_of(statement, adjoint, active)):
                 if contribution is not None:
+                    if is_below_choice and statement.primitive.kind is Kind.ELEMENTWISE:
+                        contribution = _zero_where_zero(adjoint, contribution)
                     argument = statement.arguments[position]
                     contribution = _fitted(contribution, argument)
                     if observe is not None:
@@ -99,12 +106,23 @@ def accumulate(adjoints: dict[Statement, Statement], target: Statement, term: St
     present = adjoints.get(target)
     if present is None:
         adjoints[target] = term
-    elif isinstance(target.dtype, tuple):
-        adjoints[target] = lookup("join")(present, term)
+    elif isinstance(present, Parts):
+        present.add(term)
     elif is_row_sparse(present) and is_row_sparse(term):
         adjoints[target] = add_row_sparse(present, term)
     else:
         adjoints[target] = dense(present) + dense(term)
+
+
+class Parts:
+    """The adjoint of a statement with several results: position -> adjoint, absent where zero."""
+
+    def __init__(self, position: int, adjoint: Statement) -> None:
+        self.by_position = {position: adjoint}
+
+    def add(self, other: Parts) -> None:
+        for position, adjoint in other.by_position.items():
+            accumulate(self.by_position, position, adjoint)
 
 
 def is_row_sparse(adjoint: Statement) -> bool:
@@ -126,6 +144,8 @@ def adjoints_of(statement: Statement, adjoint: Statement, active: list[bool]) ->
         return row.rules["adjoint"](statement, adjoint, active)
     if row.name in ("copy", "to_dense"):
         return [adjoint]
+    if row.name == "item":
+        return [Parts(statement.attributes["position"], dense(adjoint))]
     if row.kind is not Kind.CONSTANT and is_row_sparse(adjoint):
         adjoint = dense(adjoint)
     if row.kind is Kind.ELEMENTWISE:
@@ -170,6 +190,19 @@ def _transposed(statement: Statement, adjoint: Statement, active: list[bool]) ->
         return [None] * len(active)
     found = iter(pull_back([result], [adjoint], present))
     return [None if tangent is None else next(found) for tangent in tangents]
+
+
+def _zero_where_zero(adjoint: Statement, contribution: Statement) -> Statement:
+    """The contribution, zero wherever the adjoint is, even beside an infinite partial derivative.
+
+    Below a ``where`` the adjoint is zero in the branch that was not taken. Whatever that branch
+    computed there, 0 times infinity or NaN must not leave it.
+    """
+    if contribution is adjoint:
+        return contribution
+    if contribution.value is not None and np.isfinite(contribution.value).all():
+        return contribution
+    return choose(equal(adjoint, 0), 0, contribution, like=contribution)
 
 
 def _fitted(contribution: Statement, argument: Statement) -> Statement:

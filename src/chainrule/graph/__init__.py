@@ -13,6 +13,7 @@ from chainrule.graph.statement import apply as apply
 from chainrule.graph.statement import constant as constant
 from chainrule.graph.statement import input_statement as input_statement
 from chainrule.graph.statement import lookup as lookup
+from chainrule.graph.table import control as _control  # noqa: F401
 from chainrule.graph.table import elementwise as _elementwise  # noqa: F401  (fills the table)
 from chainrule.graph.table import nonlinear as _nonlinear  # noqa: F401
 from chainrule.graph.table import random as _random  # noqa: F401

@@ -5,13 +5,14 @@ Source: R. E. Wengert, A simple automatic derivative evaluation program (1964).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from chainrule.errors import GraphError
 from chainrule.graph.origin import inherit_origin, preserved_origin
+from chainrule.graph.rowsparse import RowSparse
 from chainrule.graph.statement import Statement, apply
 
 
@@ -39,9 +40,12 @@ def _serial(statement: Statement) -> int:
     return statement.serial
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph:
     """``outputs`` as functions of ``inputs``.
+
+    With ``known_are_constants``, statements that have a value already are constants of the graph
+    (a derivative at a point is a linear function whose coefficients are known).
 
     >>> from chainrule.graph.statement import input_statement
     >>> x = input_statement((), float, name="x")
@@ -56,6 +60,11 @@ class Graph:
 
     inputs: tuple[Statement, ...]
     outputs: tuple[Statement, ...]
+    known_are_constants: bool = False
+
+    def is_known(self, statement: Statement) -> bool:
+        """Whether the graph takes the statement's value as it is, without what led to it."""
+        return statement.is_constant or (self.known_are_constants and statement.value is not None)
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -67,6 +76,8 @@ class Graph:
         while pending:
             statement = pending.pop()
             found.append(statement)
+            if self.is_known(statement):
+                continue
             for argument in statement.arguments:
                 if argument not in seen:
                     seen.add(argument)
@@ -97,10 +108,34 @@ class Graph:
 
     def evaluate(self, *values: Any) -> tuple[Any, ...]:
         """The values of the outputs for NumPy ``values`` of the inputs, statement by statement."""
-        known = dict(zip(self.inputs, values, strict=True))
+        if len(values) != len(self.inputs):
+            raise GraphError(f"{len(values)} values were given for {len(self.inputs)} inputs")
+        steps, outputs = self._program
+        slots = [*values, *(None for _ in steps)]
+        for slot, (primitive, sources, attributes, known) in enumerate(steps, len(values)):
+            if primitive is None:
+                slots[slot] = known
+                continue
+            arguments = [slots[source] for source in sources]
+            if not primitive.accepts_row_sparse:
+                arguments = [a.to_dense() if type(a) is RowSparse else a for a in arguments]
+            slots[slot] = primitive.evaluate(*arguments, **attributes)
+        return tuple(slots[output] for output in outputs)
+
+    @cached_property
+    def _program(self) -> tuple[list[Any], list[int]]:
+        """The statements with positions in place of arguments: (primitive, positions, attributes,
+        value), the primitive None where the value is known."""
+        position = {statement: i for i, statement in enumerate(self.statements)}
+        steps: list[Any] = []
         for statement in self.statements[len(self.inputs) :]:
-            known[statement] = evaluate_statement(statement, known)
-        return tuple(known[output] for output in self.outputs)
+            if not statement.arguments or self.is_known(statement):
+                steps.append((None, (), {}, statement.value))
+            else:
+                sources = tuple(position[argument] for argument in statement.arguments)
+                attributes = dict(statement.attributes)
+                steps.append((statement.primitive, sources, attributes, None))
+        return steps, [position[output] for output in self.outputs]
 
     def verify(self) -> None:
         """Check that the graph is well formed.
@@ -112,14 +147,14 @@ class Graph:
         if len(seen) != len(self.inputs):
             raise GraphError("the same statement stands twice among the inputs")
         for statement in self.statements[len(self.inputs) :]:
+            seen.add(statement)
+            if self.is_known(statement):
+                continue
             for argument in statement.arguments:
                 if argument not in seen:
                     raise GraphError(f"{statement!r} uses {argument!r} before it is computed")
-            seen.add(statement)
             if statement.primitive.name == "input":
                 raise GraphError(f"{statement!r} is a leaf that is not among the inputs")
-            if statement.is_constant:
-                continue
             primitive, attributes = statement.primitive, statement.attributes
             shape = primitive.shape_of(statement.arguments, attributes)
             dtype = primitive.dtype_of(statement.arguments, attributes)
@@ -144,12 +179,3 @@ class Graph:
             lines.append(f"{name} = {right}: {statement.dtype} {statement.shape}")
         return "\n".join([*lines, "return " + ", ".join(names[output] for output in self.outputs)])
 
-
-def evaluate_statement(statement: Statement, known: dict[Statement, Any]) -> Any:
-    """The value of one statement, from the values of its arguments in ``known``."""
-    if statement.is_constant or (not statement.arguments and statement.value is not None):
-        return statement.value
-    values: Sequence[Any] = [known[argument] for argument in statement.arguments]
-    if not statement.primitive.accepts_row_sparse:
-        values = [v.to_dense() if hasattr(v, "to_dense") else v for v in values]
-    return statement.primitive.evaluate(*values, **statement.attributes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,9 @@ class NumpyPlan:
     """
 
     def __init__(self, graph: Graph) -> None:
+        self.graph = graph = replace(graph, known_are_constants=True)
         graph.verify()
-        self.graph = graph
+        self._inputs = set(graph.inputs)
         self.buffer_bytes = 0
         self._lock = threading.Lock()
         self._slots: dict[Statement, int] = {}
@@ -74,11 +76,12 @@ class NumpyPlan:
         transient = []
         for position, statement in enumerate(needed):
             slot = self._slots[statement] = len(self._values)
-            self._values.append(statement.value)
-            if statement.value is not None:
+            known = statement not in self._inputs and self.graph.is_known(statement)
+            self._values.append(statement.value if known else None)
+            if known:
                 continue
             transient.append(slot)
-            if statement.arguments:
+            if statement not in self._inputs:
                 leaving = retired.pop(position, [])
                 self._steps.append(self._step(statement, slot, leaving))
                 self._release(leaving)
@@ -90,7 +93,9 @@ class NumpyPlan:
         """For each statement that owns memory, the position of the last one that reads it."""
         last: dict[Statement, int] = {}
         for position, statement in enumerate(needed):
-            if statement.arguments and statement.primitive.name in VIEWS:
+            if statement in self._inputs or self.graph.is_known(statement):
+                continue
+            if statement.primitive.name in VIEWS:
                 first = self._same[statement.arguments[0]]
                 self._roots[statement] = self._roots.get(first, first)
             for argument in statement.arguments:

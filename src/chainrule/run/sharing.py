@@ -25,14 +25,15 @@ def shared(graph: Graph) -> dict[Statement, Statement]:
     """
     representatives: dict[Statement, Statement] = {}
     known: dict[Hashable, Statement] = {}
+    inputs = set(graph.inputs)
     for statement in graph.statements:
         key: Hashable
-        if statement.value is not None:
+        if statement in inputs:
+            key = id(statement)
+        elif graph.is_known(statement):
             value = statement.value
             scalar = isinstance(value, np.generic)
             key = (str(value.dtype), value.tobytes()) if scalar else id(value)
-        elif not statement.arguments:
-            key = id(statement)
         else:
             arguments = tuple(representatives[a] for a in statement.arguments)
             key = (statement.primitive, arguments, _hashable(statement.attributes))

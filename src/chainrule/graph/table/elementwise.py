@@ -35,7 +35,8 @@ def power_base_partial(a: Statement, b: Statement, y: Statement) -> Any:
         if exponent == 2.0:
             return b * a
         return b * power(a, exponent - 1)
-    return b * power(a, choose(equal(b, 0), 1, b - 1, like=b))
+    both_zero = logical_and(equal(a, 0), equal(b, 0))
+    return b * power(choose(both_zero, 1, a, like=a), b - 1)
 
 
 def power_exponent_partial(a: Statement, b: Statement, y: Statement) -> Statement:

@@ -27,6 +27,7 @@ from chainrule.graph.table.structural import (
     broadcast_to,
     concatenate,
     diagonal,
+    first_dtype,
     gather,
     keep_axes,
     matmul,
@@ -198,8 +199,9 @@ log_abs_determinant = other(
     lambda y, x, t: matrix_trace(solve(x[0], t[0])),
 )  # fmt: skip
 sign_determinant = without_derivative(
-    "signdet", lambda a: np.linalg.slogdet(a).sign, shapes.square_to_scalar
-)
+    "signdet", lambda a: np.linalg.slogdet(a).sign, shapes.square_to_scalar,
+    result_dtype=first_dtype,
+)  # fmt: skip
 
 # ----- layers and losses ------------------------------------------------------------------------
 

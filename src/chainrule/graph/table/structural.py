@@ -239,12 +239,13 @@ einsum = multilinear(
 
 # ----- indices, which do not vary ---------------------------------------------------------------
 
+POSITION = np.dtype(np.intp)
 argsort = without_derivative(
-    "argsort", lambda x, axis: np.argsort(x, axis, kind="stable"), shapes.same, result_dtype=np.intp
+    "argsort", lambda x, axis: np.argsort(x, axis, kind="stable"), shapes.same, result_dtype=POSITION
 )
 argmax = without_derivative(
-    "argmax", lambda x, axis: np.argmax(x, axis), shapes.without_axis, result_dtype=np.intp
+    "argmax", lambda x, axis: np.argmax(x, axis), shapes.without_axis, result_dtype=POSITION
 )
 argmin = without_derivative(
-    "argmin", lambda x, axis: np.argmin(x, axis), shapes.without_axis, result_dtype=np.intp
+    "argmin", lambda x, axis: np.argmin(x, axis), shapes.without_axis, result_dtype=POSITION
 )

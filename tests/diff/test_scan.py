@@ -1,0 +1,142 @@
+"""Loops as one statement: values and derivatives of every order equal the unrolled loop's."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.errors import ShapeError, TraceError
+
+STEPS = 6
+
+
+def arguments():
+    random = np.random.default_rng(0)
+    return (
+        random.normal(size=(3, 3)) * 0.5,
+        random.normal(size=(STEPS, 3)),
+        random.normal(size=3),
+    )
+
+
+def recurrent(weight, xs, start):
+    def body(h, x):
+        return np.tanh(h @ weight + x), np.sum(h * h)
+
+    last, energies = cr.scan(body, start, xs)
+    return np.sum(last) + np.sum(energies)
+
+
+def unrolled(weight, xs, start):
+    h, energy = start, 0.0
+    for t in range(STEPS):
+        energy = energy + np.sum(h * h)
+        h = np.tanh(h @ weight + xs[t])
+    return np.sum(h) + energy
+
+
+def gradient_norm(f):
+    return lambda *args: sum(np.sum(g**2) for g in cr.grad(f, (0, 1, 2))(*args))
+
+
+def directional(f):
+    return lambda *args: cr.jvp(f, args, [np.ones(np.shape(a)) for a in args])[1]
+
+
+@pytest.mark.parametrize(
+    "derived",
+    [
+        lambda f: f,
+        lambda f: cr.grad(f, (0, 1, 2)),
+        directional,
+        lambda f: cr.grad(gradient_norm(f), (0, 1, 2)),
+        lambda f: directional(gradient_norm(f)),
+        lambda f: cr.grad(directional(f), (0, 1, 2)),
+        lambda f: directional(directional(f)),
+        lambda f: cr.grad(gradient_norm(gradient_norm(f)), (0, 1, 2)),
+        lambda f: cr.compile(cr.grad(f, (0, 1, 2))),
+    ],
+    ids=[
+        "value", "reverse", "forward", "reverse-reverse", "forward-reverse", "reverse-forward",
+        "forward-forward", "third", "compiled",
+    ],
+)  # fmt: skip
+def test_equals_the_unrolled_loop(derived):
+    found, expected = derived(recurrent)(*arguments()), derived(unrolled)(*arguments())
+    if not isinstance(found, tuple):
+        found, expected = (found,), (expected,)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_reverse_runs_from_the_last_entry():
+    xs = np.array([1.0, 2.0, 3.0])
+
+    def f(xs):
+        last, ys = cr.scan(lambda s, x: (s * 0.5 + x, s), 0.0, xs, reverse=True)
+        return last + ys[0] ** 2
+
+    last, ys = cr.scan(lambda s, x: (s * 0.5 + x, s), 0.0, xs, reverse=True)
+    assert last == 1 + 0.5 * (2 + 0.5 * 3)
+    assert ys.tolist() == [3.5, 3.0, 0.0]
+    np.testing.assert_allclose(cr.grad(f)(xs), cr.numeric_grad(f)(xs), rtol=1e-6)
+
+
+def test_nested_structures_integers_and_no_sequence():
+    def power(x):
+        def body(carry, _):
+            return {"value": carry["value"] * x, "count": carry["count"] + 1}, None
+
+        start = {"value": x * 0 + 1.0, "count": np.array(0)}
+        return cr.scan(body, start, length=5)[0]
+
+    assert power(2.0)["value"] == 32 and power(2.0)["count"] == 5
+    assert cr.grad(lambda x: power(x)["value"])(2.0) == pytest.approx(5 * 2**4)
+
+
+def test_scan_inside_scan():
+    def f(a, xs):
+        def outer(s, x):
+            inner, _ = cr.scan(lambda c, y: (np.sin(c * a + y), None), s, x)
+            return inner, inner
+
+        return np.sum(cr.scan(outer, 0.1, xs)[1])
+
+    xs = np.random.default_rng(1).normal(size=(3, 4))
+    for number in (0, 1):
+        np.testing.assert_allclose(
+            cr.grad(f, number)(0.7, xs), cr.numeric_grad(f, number)(0.7, xs), rtol=1e-6, atol=1e-9
+        )
+
+
+def test_a_thousand_steps_are_one_statement():
+    graph = cr.compile(lambda w, x: cr.scan(lambda c, v: (np.tanh(w * c + v), c), 0.0, x)).graph(
+        0.5, np.zeros(1000)
+    )
+    names = [statement.primitive.name for statement in graph.statements]
+    assert names.count("scan") == 1 and len(names) < 10
+
+
+def test_empty_sequence_returns_the_initial_carry():
+    def f(start):
+        return cr.scan(lambda c, x: (c * x, c), start, np.zeros(0))[0]
+
+    assert f(3.0) == 3.0
+    assert cr.grad(f)(3.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("body", "initial", "sequence", "error", "words"),
+    [
+        (lambda c, x: c, 0.0, np.ones(3), TraceError, "(carry, output)"),
+        (lambda c, x: (np.stack([c, c]), x), 0.0, np.ones(3), ShapeError, "keep its shape"),
+        (lambda c, x: ((c, c), x), 0.0, np.ones(3), ShapeError, "parts"),
+        (lambda c, x: (c, x[0]), 0.0, (np.ones(3), np.ones(2)), ShapeError, "one length"),
+        (lambda c, x: (c, x), 0.0, None, ShapeError, "one length"),
+        (lambda c, x: (c if c > 0 else x, x), 0.0, np.ones(3), TraceError, "np.where"),
+    ],
+)
+def test_mistakes_are_explained(body, initial, sequence, error, words):
+    with pytest.raises(error) as caught:
+        cr.scan(body, initial, sequence)
+    assert words in str(caught.value)
+    assert "test_scan.py" in str(caught.value)
