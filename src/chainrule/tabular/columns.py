@@ -123,13 +123,13 @@ def _describe(name: str, values: pa.ChunkedArray, asked: Kind | None) -> Column:
             name, "unsupported", f"dropped: values of type {kind_of_values}", values.null_count, 0
         )
     rows, blanks = len(values), values.null_count
+    if blanks == rows:
+        return Column(name, "empty", "dropped: every value is blank", blanks, 0)
     different = compute.count_distinct(values, mode="only_valid").as_py()
 
     def column(kind: Kind, treatment: str) -> Column:
         return Column(name, kind, treatment, blanks, different)
 
-    if blanks == rows:
-        return column("empty", "dropped: every value is blank")
     if different == 1 and blanks == 0:
         return column("constant", f"dropped: always {quoted(values[0].as_py())}")
     if asked == "category":

@@ -214,19 +214,26 @@ def _stratified(
 def _by_group(
     groups: NDArray[np.int64], fractions: Sequence[float], generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Shuffle the groups and give each to the part in which its middle row falls."""
+    """Shuffle the groups and deal them out whole."""
     _, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     shuffled = generator.permutation(len(sizes))
-    middles = np.cumsum(sizes[shuffled]) - sizes[shuffled] / 2
-    ends = np.cumsum(fractions)[:2] * len(groups)
     part_of_group = np.empty(len(sizes), dtype=np.int64)
-    part_of_group[shuffled] = np.searchsorted(ends, middles, side="right")
+    part_of_group[shuffled] = _parts_in_sequence(sizes[shuffled], fractions)
     return part_of_group[codes]
 
 
 def _in_order(order: NDArray[np.float64], fractions: Sequence[float]) -> NDArray[np.int64]:
     _, codes, sizes = np.unique(order, return_inverse=True, return_counts=True)
+    return _parts_in_sequence(sizes, fractions)[codes]
+
+
+def _parts_in_sequence(sizes: NDArray[np.int64], fractions: Sequence[float]) -> NDArray[np.int64]:
+    """Give each of a sequence of groups to the part in which its middle row falls, and each part
+    that was asked for at least one group, if there are three."""
     middles = np.cumsum(sizes) - sizes / 2
-    ends = np.cumsum(fractions)[:2] * len(order)
-    part: NDArray[np.int64] = np.searchsorted(ends, middles, side="right")[codes]
+    first, second = np.searchsorted(middles, np.cumsum(fractions)[:2] * sizes.sum())
+    if len(sizes) >= 3 and min(fractions) > 0:
+        first = min(max(first, 1), len(sizes) - 2)
+        second = min(max(second, first + 1), len(sizes) - 1)
+    part: NDArray[np.int64] = np.searchsorted([first, second], np.arange(len(sizes)), side="right")
     return part
