@@ -33,6 +33,7 @@ class Compiled:
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        """The function's results, computed by the plan for these shapes."""
         if is_tracing():  # An outer trace must see what happens inside.
             return self.function(*args, **options)
         tree, program = self._program(args, options)
@@ -103,6 +104,7 @@ class Program:
                 )
 
     def run(self, tree: Tree) -> Any:
+        """Results for the leaves of a tree of this program's form."""
         arrays = [leaf for leaf in tree.leaves if isinstance(leaf, np.ndarray | np.generic)]
         results = iter(self.plan(*arrays))
         return self.result.rebuild(
@@ -126,8 +128,8 @@ def _as_input(leaf: Any) -> Any:
     if isinstance(leaf, np.ndarray | np.generic):
         if leaf.dtype.kind not in "fiub":
             raise TraceError(
-                f"cr.compile takes arrays of numbers, not of {leaf.dtype}; mark the argument static "
-                f"({current_origin()})"
+                f"cr.compile takes arrays of numbers, not of {leaf.dtype}; mark the argument "
+                f"static ({current_origin()})"
             )
         return leaf
     return leaf

@@ -82,8 +82,8 @@ def scalar_result(result: Any, function: Function, advice: str = "") -> Statemen
     """
     if isinstance(result, tuple | list | dict):
         raise DifferentiationError(
-            f"{name_of(function)} returned a {type(result).__name__}, but a gradient belongs to one "
-            f"number; return the number, or pass has_aux=True for (number, anything else) "
+            f"{name_of(function)} returned a {type(result).__name__}, but a gradient belongs to "
+            f"one number; return the number, or pass has_aux=True for (number, anything else) "
             f"({current_origin()})"
         )
     statement = result_statement(lower(result), name_of(function))
@@ -101,9 +101,7 @@ def scalar_result(result: Any, function: Function, advice: str = "") -> Statemen
     return statement
 
 
-def grad(
-    function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
-) -> Function:
+def grad(function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The gradient of a scalar function, by reverse mode.
 
     Args:
@@ -179,7 +177,9 @@ def _with_extra(result: Any, has_aux: bool, function: Function) -> tuple[Any, An
             f"{type(result).__name__} ({current_origin()})"
         )
     tree = Tree(result[1])
-    return result[0], tree.map(lambda leaf: leave(leaf.statement) if isinstance(leaf, Traced) else leaf)
+    return result[0], tree.map(
+        lambda leaf: leave(leaf.statement) if isinstance(leaf, Traced) else leaf
+    )
 
 
 def jvp(function: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:

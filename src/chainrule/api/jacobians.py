@@ -1,4 +1,4 @@
-"""Derivatives of array-valued functions and second derivatives: ``jacobian``, ``hessian``, ``hvp``."""
+"""Derivatives of array-valued functions and second derivatives."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ class Jacobian:
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        """The Jacobian at these arguments."""
         positions = selected(self.argnums, args, self.function)
         recording = Recording(self.function, args, options, positions)
         result = Tree(recording.result)

@@ -83,7 +83,9 @@ def tangent_of(statement: Statement, tangents: list[Tangent]) -> Tangent:
         return result
     if result.dtype != statement.dtype:
         result = convert(result, dtype=statement.dtype)
-    return result if result.shape == statement.shape else broadcast_to(result, shape=statement.shape)
+    return (
+        result if result.shape == statement.shape else broadcast_to(result, shape=statement.shape)
+    )
 
 
 def partial_times(partial: object, factor: Statement, statement: Statement) -> Tangent:

@@ -13,6 +13,7 @@ Frostig, Johnson, Maclaurin, Paszke and Radul, Decomposing reverse-mode automati
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,8 @@ from chainrule.graph.table.structural import (
     to_dense,
 )
 
-Adjoint = Statement | None
+# A statement; ``Parts`` for one with several results; None for zero.
+Adjoint = Any
 Observer = Callable[[Statement, int, Statement], None]
 
 _ROW_SPARSE = {"row_sparse", "add_row_sparse"}
@@ -54,7 +56,7 @@ def pull_back(
         One adjoint per input, of its shape and dtype; None where no output depends on it. An
         adjoint may be row-sparse; ``dense`` turns it into an array.
     """
-    adjoints: dict[Statement, Statement] = {}
+    adjoints: dict[Any, Any] = {}
     for output, seed in zip(outputs, seeds, strict=True):
         if seed is not None:
             accumulate(adjoints, output, seed)
@@ -86,9 +88,7 @@ def pull_back(
     return [adjoints.get(statement) for statement in inputs]
 
 
-def varying_statements(
-    order: Sequence[Statement], inputs: Sequence[Statement]
-) -> set[Statement]:
+def varying_statements(order: Sequence[Statement], inputs: Sequence[Statement]) -> set[Statement]:
     """Those of ``order`` (oldest first) whose value varies differentiably with the inputs."""
     varying = {statement for statement in inputs if statement.is_differentiable}
     for statement in order:
@@ -101,8 +101,8 @@ def varying_statements(
     return varying
 
 
-def accumulate(adjoints: dict[Statement, Statement], target: Statement, term: Statement) -> None:
-    """Add ``term`` to the adjoint of ``target``; row-sparse terms stay so among themselves."""
+def accumulate(adjoints: dict[Any, Any], target: Any, term: Any) -> None:
+    """Add ``term`` to the adjoint of ``target`` (a key); row-sparse terms stay row-sparse."""
     present = adjoints.get(target)
     if present is None:
         adjoints[target] = term
@@ -118,9 +118,10 @@ class Parts:
     """The adjoint of a statement with several results: position -> adjoint, absent where zero."""
 
     def __init__(self, position: int, adjoint: Statement) -> None:
-        self.by_position = {position: adjoint}
+        self.by_position: dict[int, Statement] = {position: adjoint}
 
     def add(self, other: Parts) -> None:
+        """Add the adjoints of another use of the results."""
         for position, adjoint in other.by_position.items():
             accumulate(self.by_position, position, adjoint)
 
@@ -164,9 +165,7 @@ def adjoints_of(statement: Statement, adjoint: Statement, active: list[bool]) ->
 def _has_adjoints_for(row: Primitive, active: list[bool]) -> bool:
     """Whether the row is linear in every active argument, and says with which adjoint."""
     return len(row.adjoints) == len(active) and all(
-        adjoint is not None
-        for adjoint, varies in zip(row.adjoints, active, strict=True)
-        if varies
+        adjoint is not None for adjoint, varies in zip(row.adjoints, active, strict=True) if varies
     )
 
 

@@ -27,6 +27,7 @@ def staged_like(statement: Statement, shape: tuple[int, ...] | None = None) -> S
 
 
 def or_zeros(adjoint: Statement | None, like: Statement) -> Statement:
+    """The adjoint as an array, zeros where it is None."""
     return zeros_like(like) if adjoint is None else dense(adjoint)
 
 
@@ -51,9 +52,7 @@ class Loop:
         """The carries ``wanted`` at the start of every step; run again where not saved."""
         if set(wanted) <= set(self.saved):
             first = self.carries + self.outputs
-            return [
-                item(self.statement, position=first + self.saved.index(i)) for i in wanted
-            ]
+            return [item(self.statement, position=first + self.saved.index(i)) for i in wanted]
         attributes = {**self.statement.attributes, "saved": tuple(wanted)}
         again = scan(*self.statement.arguments, **attributes)
         first = self.carries + self.outputs

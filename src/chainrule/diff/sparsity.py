@@ -80,9 +80,7 @@ def _pattern_of(statement: Statement, patterns: dict[Statement, Pattern]) -> Pat
     if name in REDUCTIONS:
         return _reduced(patterns[varying[0]], statement, statement.attributes["axis"])[0]
     if name in ALONG_AXIS:
-        pattern, groups = _reduced(
-            patterns[varying[0]], statement, (statement.attributes["axis"],)
-        )
+        pattern, groups = _reduced(patterns[varying[0]], statement, (statement.attributes["axis"],))
         return pattern[groups]
     return None
 

@@ -93,18 +93,31 @@ class Graph:
             if statement.primitive.name == "input" and statement not in inputs
         ]
 
-    def inline(self, *arguments: Statement) -> tuple[Statement, ...]:
-        """Record the graph again with ``arguments`` in place of its inputs."""
-        known: dict[Statement, Statement] = dict(zip(self.inputs, arguments, strict=True))
+    def inline(self, *arguments: Statement, expanded: bool = False) -> tuple[Statement, ...]:
+        """Record the graph again with ``arguments`` in place of its inputs.
+
+        Args:
+            arguments: one statement per input.
+            expanded: whether coarse primitives are replaced by their expansions, all the way down.
+
+        Returns:
+            The statements that now compute the outputs.
+        """
+        now: dict[Statement, Statement] = dict(zip(self.inputs, arguments, strict=True))
         with preserved_origin():
             for statement in self.statements[len(self.inputs) :]:
-                if any(argument in known for argument in statement.arguments):
-                    inherit_origin(statement.origin)
-                    changed = (known.get(argument, argument) for argument in statement.arguments)
-                    known[statement] = apply(
-                        statement.primitive, *changed, **statement.attributes
-                    )
-        return tuple(known.get(output, output) for output in self.outputs)
+                coarse = expanded and statement.primitive.expansion is not None
+                if self.is_known(statement) or not (
+                    coarse or any(argument in now for argument in statement.arguments)
+                ):
+                    continue
+                inherit_origin(statement.origin)
+                changed = [now.get(argument, argument) for argument in statement.arguments]
+                if coarse:
+                    now[statement] = _expanded(statement, changed)
+                else:
+                    now[statement] = apply(statement.primitive, *changed, **statement.attributes)
+        return tuple(now.get(output, output) for output in self.outputs)
 
     def evaluate(self, *values: Any) -> tuple[Any, ...]:
         """The values of the outputs for NumPy ``values`` of the inputs, statement by statement."""
@@ -179,3 +192,13 @@ class Graph:
             lines.append(f"{name} = {right}: {statement.dtype} {statement.shape}")
         return "\n".join([*lines, "return " + ", ".join(names[output] for output in self.outputs)])
 
+
+def _expanded(statement: Statement, arguments: list[Statement]) -> Statement:
+    """A coarse statement as elementary ones; expansions may be coarse themselves."""
+    expansion = statement.primitive.expansion
+    if expansion is None:
+        raise GraphError(f"{statement.primitive.name} is elementary: it has no expansion")
+    result = expansion(*arguments, **statement.attributes)
+    return Graph(tuple(dict.fromkeys(arguments)), (result,)).inline(
+        *dict.fromkeys(arguments), expanded=True
+    )[0]

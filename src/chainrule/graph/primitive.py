@@ -89,6 +89,7 @@ class Primitive:
         register(self)
 
     def __call__(self, *arguments: Any, **attributes: Any) -> Statement:
+        """Record a statement."""
         return apply(self, *arguments, **attributes)
 
     def __repr__(self) -> str:
@@ -110,7 +111,9 @@ class Primitive:
 
 
 @lru_cache(maxsize=4096)
-def _dtype_by_example(evaluate: Callable[..., Any], dtypes: tuple[Any, ...], attributes: Any) -> Any:
+def _dtype_by_example(
+    evaluate: Callable[..., Any], dtypes: tuple[Any, ...], attributes: Any
+) -> Any:
     with np.errstate(all="ignore"):
         return evaluate(*(np.ones((), dtype) for dtype in dtypes), **dict(attributes)).dtype
 

@@ -35,10 +35,12 @@ class RowSparse:
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The dtype of the rows."""
         return self.rows.dtype
 
     @property
     def ndim(self) -> int:
+        """The number of axes of the whole array."""
         return len(self.shape)
 
     def astype(self, dtype: Any) -> RowSparse:

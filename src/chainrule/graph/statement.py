@@ -72,10 +72,12 @@ class Statement:
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """The number of entries."""
         size = 1
         for length in self.shape:
             size *= length
@@ -83,6 +85,7 @@ class Statement:
 
     @property
     def is_constant(self) -> bool:
+        """Whether it is a leaf that never changes."""
         return self.primitive.name == "constant"
 
     @property
@@ -185,9 +188,7 @@ def input_statement(
     attributes: Mapping[str, Any] = _NO_ATTRIBUTES if name is None else {"name": name}
     value = captured(value)
     dtype = np.dtype(dtype)
-    return Statement(
-        _PRIMITIVES["input"], (), attributes, shape, dtype, value, current_origin()
-    )
+    return Statement(_PRIMITIVES["input"], (), attributes, shape, dtype, value, current_origin())
 
 
 def constant(value: Any, dtype: Any = None) -> Statement:

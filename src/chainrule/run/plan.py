@@ -53,6 +53,7 @@ class NumpyPlan:
         self._build()
 
     def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        """New arrays for the outputs, from arrays for the inputs."""
         with self._lock, np.errstate(all="ignore"):
             values = self._values
             for slot, value in zip(self._input_slots, inputs, strict=True):

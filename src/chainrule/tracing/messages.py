@@ -55,7 +55,9 @@ def conversion(kind: str) -> str:
         home = "np" if hasattr(np, numpy_name) else "chainrule.functions"
         advice = f"use {home}.{numpy_name} instead of math.{name}"
     elif re.search(r"\bnp\.(array|asarray|full|full_like|fromiter)\(", source):
-        advice = "use np.stack([...]) or np.concatenate to join traced values (np.full: x * np.ones)"
+        advice = (
+            "use np.stack([...]) or np.concatenate to join traced values (np.full: x * np.ones)"
+        )
     elif re.search(r"\][^=<>!]*=[^=]", source):
         advice = (
             "an assignment into an ordinary array cannot carry a derivative: use np.stack, "
@@ -80,14 +82,20 @@ def staged_branch(purpose: str) -> str:
 
 def unsupported(name: str, options: dict[str, Any] | None = None) -> str:
     """A NumPy function, or an option of one, that has no rule."""
-    given = f" with {', '.join(f'{key}={value!r}' for key, value in options.items())}" if options else ""
+    given = (
+        f" with {', '.join(f'{key}={value!r}' for key, value in options.items())}"
+        if options
+        else ""
+    )
     near = ""
     if not options:
         from chainrule.tracing.traced import FUNCTIONS, UFUNCS
 
         known = [getattr(function, "__name__", "") for function in (*FUNCTIONS, *UFUNCS)]
         matches = difflib.get_close_matches(name.removeprefix("np."), known, 3)
-        near = f" (supported and similar: {', '.join('np.' + m for m in matches)})" if matches else ""
+        near = (
+            f" (supported and similar: {', '.join('np.' + m for m in matches)})" if matches else ""
+        )
     return (
         f"{name}{given} has no derivative rule in chainrule{near}; rewrite it in supported "
         f"functions, or give your own rule with cr.custom{_at()}"
@@ -102,7 +110,11 @@ def not_differentiable(value: Any, path: str) -> str:
             f"{place} is an array of {value.dtype}, which cannot be differentiated; convert it "
             f"with .astype(float), or leave it out of argnums{_at()}"
         )
-    kind = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"{type(value).__name__} {value!r:.60}"
+    kind = (
+        f"an array of {value.dtype}"
+        if isinstance(value, np.ndarray)
+        else f"{type(value).__name__} {value!r:.60}"
+    )
     return (
         f"{place} is {kind}; derivatives are taken with respect to real numbers and arrays of "
         f"them, nested in tuples, lists, dicts or modules{_at()}"

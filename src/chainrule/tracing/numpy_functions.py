@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import TraceError
+from chainrule.errors import ShapeError, TraceError
 from chainrule.graph.origin import current_origin
 from chainrule.graph.shapes import Gathered, broadcast
 from chainrule.graph.statement import Statement, constant
@@ -97,8 +97,12 @@ def mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) ->
 def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Statement:
     if weights is None:
         return mean(x, axis, keepdims=keepdims)
-    weights = as_statement(weights)
-    return sum_(as_statement(x) * weights, axis, keepdims=keepdims) / sum_(
+    x, weights = as_statement(x), as_statement(weights)
+    if weights.shape != x.shape:  # One weight for each position along the axis.
+        along = axis_of(axis, x.ndim)
+        weights = reshape(weights, [n if i == along else 1 for i, n in enumerate(x.shape)])
+        weights = s.broadcast_to(weights, shape=x.shape)
+    return sum_(x * weights, axis, keepdims=keepdims) / sum_(
         weights, axis, keepdims=keepdims
     )
 
@@ -324,15 +328,24 @@ def append(x: Any, values: Any, axis: Any = None) -> Statement:
     return concatenate([x, values], axis)
 
 
-@implements(np.split, np.array_split)
+@implements(np.split)
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Statement]:
+    length = as_statement(x).shape[axis]
+    if isinstance(indices_or_sections, int) and length % indices_or_sections:
+        raise ShapeError(
+            f"np.split: an axis of length {length} has no {indices_or_sections} equal parts; use "
+            f"np.array_split ({current_origin()})"
+        )
+    return array_split(x, indices_or_sections, axis)
+
+
+@implements(np.array_split)
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Statement]:
     x = as_statement(x)
     axis = axis_of(axis, x.ndim)
     positions = np.array_split(np.arange(x.shape[axis]), indices_or_sections)
     lengths = [len(part) for part in positions]
-    return [
-        s.take_slice(x, index=s.section(lengths, i, axis)) for i in range(len(lengths))
-    ]
+    return [s.take_slice(x, index=s.section(lengths, i, axis)) for i in range(len(lengths))]
 
 
 @implements(np.flip)
@@ -536,5 +549,3 @@ def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False) -> list[S
         for x, axis in zip(vectors, order, strict=True)
     ]
     return shaped if sparse else list(broadcast_arrays(*shaped))
-
-

@@ -123,7 +123,9 @@ def explicit_subscripts(subscripts: str, ndims: list[int]) -> str:
             f"einsum {subscripts!r} names {len(parts)} operands, {len(ndims)} were given "
             f"({current_origin()})"
         )
-    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts]
+    free = [
+        c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts
+    ]
     hidden = [
         ndim - len(part.replace("...", "")) if "..." in part else 0
         for part, ndim in zip(parts, ndims, strict=True)

@@ -103,10 +103,9 @@ def result_statement(result: Any, what: str = "the function") -> Statement:
     """The statement of one returned leaf; plain numbers and arrays are constants."""
     if result is None:
         raise TraceError(f"{what} returned None; did it forget its return statement?")
-    if isinstance(result, str | bytes) or callable(result) and not isinstance(result, Traced):
+    if isinstance(result, str | bytes) or (callable(result) and not isinstance(result, Traced)):
         raise TraceError(f"{what} returned {result!r:.60}, which is not a number or array")
-    statement = as_statement(lower(result))
-    return statement
+    return as_statement(lower(result))
 
 
 def call_traced(function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any]) -> Any:

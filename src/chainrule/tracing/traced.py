@@ -205,8 +205,8 @@ class Traced:
     __le__, __ge__ = _binary("less_equal")[0], _binary("greater_equal")[0]
     __and__, __rand__ = _binary("logical_and")
     __or__, __ror__ = _binary("logical_or")
-    __eq__ = _binary("equal")[0]  # type: ignore[assignment]
-    __ne__ = _binary("not_equal")[0]  # type: ignore[assignment]
+    __eq__ = _binary("equal")[0]
+    __ne__ = _binary("not_equal")[0]
     __iadd__, __isub__ = _in_place("+=", "add"), _in_place("-=", "subtract")
     __imul__, __itruediv__ = _in_place("*=", "multiply"), _in_place("/=", "divide")
 
@@ -217,10 +217,10 @@ class Traced:
         return self
 
     def __abs__(self) -> Traced:
-        return np.abs(self)
+        return Traced(apply(lookup("abs"), self.statement))
 
     def __invert__(self) -> Traced:
-        return np.logical_not(self)
+        return Traced(apply(lookup("logical_not"), self.statement))
 
     def __matmul__(self, other: Any) -> Any:
         return call(np.matmul, self, other)

@@ -82,9 +82,7 @@ def _children(value: Any) -> list[tuple[str, Any]] | None:
         return [(f"[{key!r}]", child) for key, child in value.items()]
     if isinstance(value, list | tuple):
         names = getattr(value, "_fields", None)
-        return [
-            (f".{names[i]}" if names else f"[{i}]", child) for i, child in enumerate(value)
-        ]
+        return [(f".{names[i]}" if names else f"[{i}]", child) for i, child in enumerate(value)]
     if hasattr(type(value), "tree_children"):
         return [
             (name if not name or name.startswith("[") else f".{name}", child)

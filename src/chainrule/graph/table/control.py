@@ -43,12 +43,14 @@ def scan_value(
 def scan_shapes(
     *shapes: Any, body: Graph, carries: int, length: int, saved: tuple[int, ...], **_: Any
 ) -> Any:
+    """Shapes of the final carries, the stacked outputs and the histories."""
     finals = [s.shape for s in body.outputs[:carries]]
     stacked = [(length, *s.shape) for s in body.outputs[carries:]]
     return (*finals, *stacked, *((length, *shapes[i]) for i in saved))
 
 
 def scan_dtypes(arguments: tuple[Statement, ...], attributes: Any) -> Any:
+    """Their dtypes."""
     saved = (arguments[i].dtype for i in attributes["saved"])
     return (*(s.dtype for s in attributes["body"].outputs), *saved)
 

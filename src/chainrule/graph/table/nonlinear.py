@@ -22,7 +22,15 @@ from chainrule.graph import shapes
 from chainrule.graph.primitive import other, without_derivative
 from chainrule.graph.statement import Statement, constant
 from chainrule.graph.table import meanings
-from chainrule.graph.table.elementwise import choose, equal, exp, isfinite, log_, square, square_root
+from chainrule.graph.table.elementwise import (
+    choose,
+    equal,
+    exp,
+    isfinite,
+    log_,
+    square,
+    square_root,
+)
 from chainrule.graph.table.structural import (
     broadcast_to,
     concatenate,
@@ -256,6 +264,7 @@ def layer_norm_by_parts(x: Statement, scale: Statement, shift: Statement, epsilo
 
 
 def layer_norm_value(x: Any, scale: Any, shift: Any, epsilon: float) -> Any:
+    """The same on arrays."""
     centred = x - x.mean(-1, keepdims=True)
     variance = np.square(centred).mean(-1, keepdims=True)
     return centred / np.sqrt(variance + epsilon) * scale + shift

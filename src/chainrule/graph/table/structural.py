@@ -22,6 +22,7 @@ from chainrule.graph.table import meanings
 
 
 def first_dtype(arguments: tuple[Statement, ...], attributes: Any) -> Any:
+    """The dtype of what is indexed, whatever integers index it."""
     return arguments[0].dtype
 
 
@@ -93,7 +94,7 @@ def flip(x: Statement, axis: int) -> Statement:
 # ----- selection --------------------------------------------------------------------------------
 
 where = linear(
-    "where", lambda c, a, b: np.where(c, a, b)[()], shapes.broadcast,
+    "where", lambda c, a, b: np.asarray(np.where(c, a, b))[()], shapes.broadcast,
     None,
     lambda g, c, a, b: sum_to(where(c, g, 0), a.shape),
     lambda g, c, a, b: sum_to(where(c, 0, g), b.shape),
@@ -211,7 +212,11 @@ def einsum_adjoint(g: Statement, position: int, *operands: Statement, subscripts
     inputs, output = subscripts.split("->")
     letters = inputs.split(",")
     own = letters[position]
-    others = [(l, o) for i, (l, o) in enumerate(zip(letters, operands, strict=True)) if i != position]
+    others = [
+        (names, operand)
+        for i, (names, operand) in enumerate(zip(letters, operands, strict=True))
+        if i != position
+    ]
     factors = [(output, g), *others]
     unused = iter(sorted(set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") - set(inputs)))
     target = ""
@@ -241,7 +246,10 @@ einsum = multilinear(
 
 POSITION = np.dtype(np.intp)
 argsort = without_derivative(
-    "argsort", lambda x, axis: np.argsort(x, axis, kind="stable"), shapes.same, result_dtype=POSITION
+    "argsort",
+    lambda x, axis: np.argsort(x, axis, kind="stable"),
+    shapes.same,
+    result_dtype=POSITION,
 )
 argmax = without_derivative(
     "argmax", lambda x, axis: np.argmax(x, axis), shapes.without_axis, result_dtype=POSITION
