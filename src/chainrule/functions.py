@@ -37,7 +37,9 @@ def _real(x: Any) -> Any:
         x = x.value if x.is_constant else x
     if x.dtype.kind == "f":
         return x
-    return lookup("convert")(x, dtype=np.dtype(float)) if isinstance(x, Statement) else x.astype(float)
+    return (
+        lookup("convert")(x, dtype=np.dtype(float)) if isinstance(x, Statement) else x.astype(float)
+    )
 
 
 def erf(x: Any) -> Any:
@@ -143,6 +145,16 @@ def stop_gradient(x: Any) -> Any:
     return _run("stop_gradient", _real(x))
 
 
+def random_uniform(key: Any, stream: int, shape: tuple[int, ...], dtype: Any = float) -> Any:
+    """Numbers in [0, 1) that depend on the key (seed, step) and the stream, and on nothing else.
+
+    >>> bool((random_uniform([3, 1], 0, (4,)) == random_uniform([3, 1], 0, (4,))).all())
+    True
+    """
+    if isinstance(key, list | tuple):
+        key = np.asarray(key, np.int64)
+    return _run("random_uniform", key, stream=stream, shape=tuple(shape), dtype=np.dtype(dtype))
+
+
 def _lifted(x: Any) -> Any:
     return Traced(x) if isinstance(x, Statement) else x
-
