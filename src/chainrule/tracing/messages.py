@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph.origin import current_origin
+from chainrule.tracing.supported import FUNCTIONS, UFUNCS
 
 
 def _at() -> str:
@@ -89,8 +90,6 @@ def unsupported(name: str, options: dict[str, Any] | None = None) -> str:
     )
     near = ""
     if not options:
-        from chainrule.tracing.traced import FUNCTIONS, UFUNCS
-
         known = [getattr(function, "__name__", "") for function in (*FUNCTIONS, *UFUNCS)]
         matches = difflib.get_close_matches(name.removeprefix("np."), known, 3)
         near = (

@@ -20,7 +20,8 @@ from chainrule.graph.table import structural as s
 from chainrule.graph.table.nonlinear import max_, min_, prod
 from chainrule.tracing import messages
 from chainrule.tracing.indexing import getitem
-from chainrule.tracing.traced import FUNCTIONS, UFUNCS, as_statement
+from chainrule.tracing.supported import FUNCTIONS, UFUNCS
+from chainrule.tracing.traced import as_statement
 
 UFUNCS.update({
     np.add: e.add, np.subtract: e.subtract, np.multiply: e.multiply, np.divide: e.divide,

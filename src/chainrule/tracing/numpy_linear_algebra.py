@@ -25,7 +25,8 @@ from chainrule.tracing.numpy_functions import (
     take,
     transpose,
 )
-from chainrule.tracing.traced import UFUNCS, as_statement
+from chainrule.tracing.supported import UFUNCS
+from chainrule.tracing.traced import as_statement
 
 
 @implements(np.matmul)

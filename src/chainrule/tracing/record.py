@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import TraceError
+from chainrule.errors import ChainruleError, TraceError
 from chainrule.graph.origin import current_origin
 from chainrule.graph.rowsparse import RowSparse
 from chainrule.graph.statement import Statement, constant, input_statement
@@ -109,6 +109,14 @@ def result_statement(result: Any, what: str = "the function") -> Statement:
 
 
 def call_traced(function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any]) -> Any:
-    """Run ``function`` under trace and return what it returns."""
+    """Run ``function`` under trace and return what it returns.
+
+    NumPy covers our error about ``a[0] = x`` with one of its own; the clearer one is raised.
+    """
     with tracing():
-        return function(*args, **options)
+        try:
+            return function(*args, **options)
+        except ValueError as error:
+            if isinstance(error.__cause__, ChainruleError):
+                raise error.__cause__ from None
+            raise

@@ -15,10 +15,9 @@ from chainrule.errors import TraceError
 from chainrule.graph.origin import current_origin
 from chainrule.graph.statement import Statement, apply, constant, lookup
 from chainrule.tracing import messages
+from chainrule.tracing.indexing import getitem
 from chainrule.tracing.parameter import Parameter
-
-UFUNCS: dict[Any, Callable[..., Any]] = {}
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+from chainrule.tracing.supported import FUNCTIONS, UFUNCS
 
 
 def lower(value: Any) -> Any:
@@ -229,8 +228,6 @@ class Traced:
         return call(np.matmul, other, self)
 
     def __getitem__(self, index: Any) -> Traced:
-        from chainrule.tracing.indexing import getitem
-
         return Traced(getitem(self.statement, lower_inside(index)))
 
     # ----- array methods -----------------------------------------------------------------------

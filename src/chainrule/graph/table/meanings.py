@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.graph.shapes import Gathered
+
 
 def erf(x: Any) -> Any:
     """The error function; SciPy loads when the first one is evaluated."""
@@ -105,8 +107,6 @@ def scatter_add(g: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int,
 
 def fill_index(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """``index`` with its marks replaced by the index arrays, in order."""
-    from chainrule.graph.shapes import Gathered
-
     remaining = iter(arrays)
     return tuple(next(remaining) if isinstance(part, Gathered) else part for part in index)
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from chainrule.graph import shapes
 from chainrule.graph.primitive import other, without_derivative
+from chainrule.graph.shapes import Gathered
 from chainrule.graph.statement import Statement, constant
 from chainrule.graph.table import meanings
 from chainrule.graph.table.elementwise import (
@@ -232,8 +233,6 @@ dense = other(
 
 def chosen(x: Statement, labels: Statement) -> Statement:
     """x[..., label]: one entry of each row, picked by its label."""
-    from chainrule.graph.shapes import Gathered
-
     grids = np.ogrid[tuple(slice(n) for n in x.shape[:-1])]
     return gather(x, *map(constant, grids), labels, index=(Gathered(),) * x.ndim)
 
