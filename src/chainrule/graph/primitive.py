@@ -60,8 +60,7 @@ class Primitive:
         tangent: other rows: ``(y, arguments, tangents, **attributes)`` -> tangent of y; a tangent
             is None where it is zero.
         expansion: the same computation in simpler primitives: ``(*arguments, **attributes)``.
-        symbol: how text writes it: the infix operator, or a function's name where that is not
-            ``name`` (``ln`` for log).
+        symbol: the infix operator, where the primitive has one.
         latex: a template such as ``\\sin {0}``; empty means an upright name with parentheses. An
             argument that ends the template gets parentheses where it needs them.
         domain: elementwise rows: per argument the interval to which tests confine it.

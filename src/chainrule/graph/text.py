@@ -34,6 +34,7 @@ _LATEX_OPERATORS = {
     "*": " ", "@": r" \, ", ">=": r" \geq ", "<=": r" \leq ", "==": " = ", "!=": r" \neq ",
     "and": r" \land ", "or": r" \lor ", "//": r" \operatorname{div} ",
 }  # fmt: skip
+_FUNCTION_NAMES = {"log": "ln"}  # np.log is the natural logarithm; log alone leaves a doubt.
 _GREEK = {
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "kappa", "lambda", "mu",
     "nu", "xi", "pi", "rho", "sigma", "tau", "phi", "chi", "psi", "omega",
@@ -269,7 +270,7 @@ def _combine_text(statement: Statement, arguments: Sequence[Fragment]) -> Fragme
         return Fragment(text, _PRECEDENCE[row.symbol], row.symbol)
     parts = [argument.text for argument in arguments]
     parts += [f"{key}={value}" for key, value in shown_attributes(attributes)]
-    return Fragment(f"{row.symbol or row.name}({', '.join(parts)})")
+    return Fragment(f"{_FUNCTION_NAMES.get(row.name, row.name)}({', '.join(parts)})")
 
 
 def shown_attributes(attributes: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -395,7 +396,7 @@ def _combine_latex(statement: Statement, arguments: Sequence[Fragment]) -> Fragm
         rf"\mathrm{{{key}}}={value}".replace("_", r"\_")
         for key, value in shown_attributes(statement.attributes)
     ]
-    name = r"\operatorname{" + (row.symbol or row.name).replace("_", r"\_") + "}"
+    name = r"\operatorname{" + (_FUNCTION_NAMES.get(row.name, row.name)).replace("_", r"\_") + "}"
     return Fragment(rf"{name}\left({', '.join(parts)}\right)", POWER)
 
 

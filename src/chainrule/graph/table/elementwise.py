@@ -87,9 +87,7 @@ absolute = elementwise(
 exp = elementwise("exp", np.exp, lambda x, y: y, latex="e^{{{0}}}")
 exp2 = elementwise("exp2", np.exp2, lambda x, y: y * log(2), latex="2^{{{0}}}")
 expm1 = elementwise("expm1", np.expm1, lambda x, y: y + 1)
-log_ = elementwise(
-    "log", np.log, lambda x, y: 1 / x, domain=(POSITIVE,), symbol="ln", latex=r"\ln {0}"
-)
+log_ = elementwise("log", np.log, lambda x, y: 1 / x, domain=(POSITIVE,), latex=r"\ln {0}")
 log2 = elementwise(
     "log2", np.log2, lambda x, y: 1 / (x * log(2)), domain=(POSITIVE,), latex=r"\log_{{2}} {0}"
 )
