@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.diff.reverse import dense
 from chainrule.errors import TraceError
 from chainrule.graph.graph import Graph
 from chainrule.graph.origin import current_origin
@@ -87,7 +88,7 @@ class Program:
         self.result = result
         self.dynamic = [_is_array(leaf) for leaf in result.leaves]
         outputs = [
-            result_statement(lower(leaf))
+            dense(result_statement(lower(leaf)))
             for leaf, dynamic in zip(result.leaves, self.dynamic, strict=True)
             if dynamic
         ]

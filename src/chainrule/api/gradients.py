@@ -101,7 +101,12 @@ def scalar_result(result: Any, function: Function, advice: str = "") -> Statemen
     return statement
 
 
-def grad(function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
+def grad(
+    function: Function,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    row_sparse: bool = False,
+) -> Function:
     """The gradient of a scalar function, by reverse mode.
 
     Args:
@@ -109,6 +114,9 @@ def grad(function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = F
         argnums: which positional arguments to differentiate with respect to: a position, or a
             sequence of them (the gradient is then a tuple).
         has_aux: whether ``function`` returns (number, anything); the second is passed on.
+        row_sparse: whether the gradient of a table of which only some rows were looked up comes as
+            a ``RowSparse`` of those rows, which takes memory and time for them alone; by default
+            it is an array like any other.
 
     Returns:
         A function of the same arguments. Its result has the structure of the differentiated
@@ -127,7 +135,7 @@ def grad(function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = F
     Source: S. Linnainmaa (1970); Baydin et al., Automatic differentiation in machine learning
     (2018), section 3.2.
     """
-    both = value_and_grad(function, argnums, has_aux)
+    both = value_and_grad(function, argnums, has_aux, row_sparse)
 
     @wraps(function)
     def gradient(*args: Any, **options: Any) -> Any:
@@ -138,7 +146,10 @@ def grad(function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = F
 
 
 def value_and_grad(
-    function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False
+    function: Function,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    row_sparse: bool = False,
 ) -> Function:
     """The value of a scalar function and its gradient, for the price of one trace.
 
@@ -157,7 +168,7 @@ def value_and_grad(
         adjoints = pull_back([output], [seed], recording.inputs)
         gradients = recording.split(
             [
-                leave_zeros(leaf) if adjoint is None else leave(adjoint)
+                leave_zeros(leaf) if adjoint is None else leave(adjoint, row_sparse)
                 for leaf, adjoint in zip(recording.inputs, adjoints, strict=True)
             ]
         )

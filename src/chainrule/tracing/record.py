@@ -24,10 +24,17 @@ _depth: ContextVar[int] = ContextVar("trace_depth", default=0)
 
 @contextmanager
 def tracing() -> Iterator[None]:
-    """While the block runs, results of derivatives stay traced: an outer trace may need them."""
+    """While the block runs, results of derivatives stay traced: an outer trace may need them.
+
+    NumPy covers our error about ``a[0] = x`` with one of its own: the clearer one is raised.
+    """
     token = _depth.set(_depth.get() + 1)
     try:
         yield
+    except ValueError as error:
+        if isinstance(error.__cause__, ChainruleError):
+            raise error.__cause__ from None
+        raise
     finally:
         _depth.reset(token)
 
@@ -77,11 +84,19 @@ def enter_tree(value: Any, name: str = "") -> tuple[Tree, list[Statement], Any]:
     return tree, statements, tree.rebuild([Traced(statement) for statement in statements])
 
 
-def leave(statement: Statement) -> Any:
-    """What the caller gets for a statement: an array of their own, or a traced value inside of
-    another trace."""
+def leave(statement: Statement, row_sparse: bool = False) -> Any:
+    """What the caller gets for a statement.
+
+    Args:
+        statement: a result.
+        row_sparse: whether a row-sparse value stays so.
+
+    Returns:
+        An array of the caller's own; inside of another trace, a traced value.
+    """
     if _depth.get():
-        return Traced(to_dense(statement) if isinstance(statement.value, RowSparse) else statement)
+        sparse = isinstance(statement.value, RowSparse) and not row_sparse
+        return Traced(to_dense(statement) if sparse else statement)
     value = statement.value
     if value is None:
         raise TraceError(
@@ -89,7 +104,7 @@ def leave(statement: Statement) -> Any:
             f"({current_origin()})"
         )
     if isinstance(value, RowSparse):
-        return value.to_dense()
+        return value.coalesced() if row_sparse else value.to_dense()
     return np.array(value) if value.shape else value
 
 
@@ -109,14 +124,6 @@ def result_statement(result: Any, what: str = "the function") -> Statement:
 
 
 def call_traced(function: Callable[..., Any], args: Sequence[Any], options: dict[str, Any]) -> Any:
-    """Run ``function`` under trace and return what it returns.
-
-    NumPy covers our error about ``a[0] = x`` with one of its own; the clearer one is raised.
-    """
+    """Run ``function`` under trace and return what it returns."""
     with tracing():
-        try:
-            return function(*args, **options)
-        except ValueError as error:
-            if isinstance(error.__cause__, ChainruleError):
-                raise error.__cause__ from None
-            raise
+        return function(*args, **options)
