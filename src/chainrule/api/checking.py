@@ -137,7 +137,9 @@ def _check(
     history: str,
 ) -> None:
     """Check the scalar ``function`` of the leaves ``point``, then its derivatives in its place."""
-    expected = difference_quotients(lambda leaves: float(function(*(x[()] for x in leaves))), point, h)
+    expected = difference_quotients(
+        lambda leaves: float(function(*(x[()] for x in leaves))), point, h
+    )
     for mode in modes:
         derivative = _forward if mode == "forward" else _reverse
         what = f"{mode}{history} mode"
@@ -182,7 +184,7 @@ def _weighted_sum(result: Any) -> Any:
     """One number that depends on every entry of a (nested) result."""
     weights = np.random.default_rng(1970)
     terms = []
-    for leaf in Tree(result).leaves:
+    for leaf in Tree(result).leaves or [result]:
         statement = result_statement(leaf)
         if statement.is_differentiable:
             terms.append(np.sum(leaf * weights.uniform(0.5, 1.5, statement.shape)[()]))
@@ -201,17 +203,14 @@ def _number(leaf: Any, name: str) -> Any:
 
 
 def _scalar(result: Any, function: Function) -> float:
-    try:
-        array = np.asarray(result, np.float64)
-    except (TypeError, ValueError):
-        array = np.zeros(0)
-    if array.shape != () or result is None:
-        kind = f"an array of shape {array.shape}" if array.size else repr(result)[:60]
+    is_number = np.ndim(result) == 0 and np.asarray(result).dtype.kind in "fiub"
+    if not is_number:
+        kind = f"an array of shape {np.shape(result)}" if np.ndim(result) else repr(result)[:60]
         raise DifferentiationError(
             f"{name_of(function)} returned {kind}, but a gradient belongs to one real number "
             f"({current_origin()})"
         )
-    return float(array)
+    return float(np.asarray(result))
 
 
 def _split(trees: list[Tree], leaves: Sequence[Any]) -> list[Any]:
@@ -221,5 +220,3 @@ def _split(trees: list[Tree], leaves: Sequence[Any]) -> list[Any]:
         values.append(tree.rebuild(list(leaves[start : start + len(tree.leaves)])))
         start += len(tree.leaves)
     return values
-
-

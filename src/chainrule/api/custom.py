@@ -93,7 +93,9 @@ def custom(
         name=name,
         evaluate=bind(_evaluate, function, name, partials is not None),
         kind=Kind.OTHER if partials is None else Kind.ELEMENTWISE,
-        shape_rule=shapes.broadcast if partials is not None else bind(_shape, function, name, shape),
+        shape_rule=shapes.broadcast
+        if partials is not None
+        else bind(_shape, function, name, shape),
         partials=tuple(bind(_partial, p) if callable(p) else p for p in partials or ()),
         rules=rules,
         result_dtype=lambda arguments, attributes: _real_dtype(a.dtype for a in arguments),
@@ -151,7 +153,9 @@ def _real_dtype(dtypes: Any) -> Any:
     return np.result_type(*floating) if floating else np.dtype(np.float64)
 
 
-def _evaluate(function: Function, name: str, is_elementwise: bool, *arrays: Any, **options: Any) -> Any:
+def _evaluate(
+    function: Function, name: str, is_elementwise: bool, *arrays: Any, **options: Any
+) -> Any:
     """The function's value as a real array of its own."""
     result = function(*arrays, **options)
     if isinstance(result, Traced):
@@ -175,7 +179,9 @@ def _evaluate(function: Function, name: str, is_elementwise: bool, *arrays: Any,
     return array.astype(_real_dtype(np.asarray(a).dtype for a in arrays), copy=False)[()]
 
 
-def _shape(function: Function, name: str, given: Any, *found: tuple[int, ...], **options: Any) -> Any:
+def _shape(
+    function: Function, name: str, given: Any, *found: tuple[int, ...], **options: Any
+) -> Any:
     """The shape given by the user, else that of the function's value at zeros."""
     if given is not None:
         return tuple(given(*found)) if callable(given) else tuple(given)
