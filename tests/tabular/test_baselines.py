@@ -81,3 +81,12 @@ def test_many_coefficients_go_to_a_solver_that_scales() -> None:
         for _ in range(2)
     )
     assert "lbfgs" in linear_baseline("multiclass", 3, train, validation).description
+
+
+def test_the_number_of_threads_does_not_change_the_answer() -> None:
+    train, validation = data("binary", 1), data("binary", 2)
+    one, default = (
+        linear_baseline("binary", 2, train, validation, threads=threads) for threads in (1, None)
+    )
+    expected = default.predict(validation.inputs)
+    assert one.predict(validation.inputs) == pytest.approx(expected, abs=1e-4)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,9 @@ def majority_baseline(task: Task, classes: int, train: Rows) -> Baseline:
     return Baseline(name, description, predict, time.perf_counter() - start)
 
 
-def linear_baseline(task: Task, classes: int, train: Rows, validation: Rows) -> Baseline:
+def linear_baseline(
+    task: Task, classes: int, train: Rows, validation: Rows, *, threads: int | None = None
+) -> Baseline:
     """Train logistic regression (ridge regression for numbers), its L2 penalty tuned.
 
     The penalties of the grid are tried from strong to weak, until the loss of the validation rows
@@ -91,10 +94,13 @@ def linear_baseline(task: Task, classes: int, train: Rows, validation: Rows) -> 
         classes: how many; ignored for regression.
         train: at least one row of every class.
         validation: to choose the penalty by.
+        threads: for the matrix products; None leaves it to the libraries. Where other processes
+            keep the cores busy, 1 is the fastest: threads then mostly wait for one another.
     """
-    if task == "regression":
-        return _ridge(train, validation)
-    return _logistic(classes, train, validation)
+    with _threads(threads):
+        if task == "regression":
+            return _ridge(train, validation)
+        return _logistic(classes, train, validation)
 
 
 def _logistic(classes: int, train: Rows, validation: Rows) -> Baseline:
@@ -190,6 +196,7 @@ def boosted_trees_baseline(
     *,
     seed: int = 0,
     rounds: int = 200,
+    threads: int | None = None,
 ) -> Baseline:
     """Train scikit-learn's histogram gradient boosting, stopped early on the validation rows.
 
@@ -198,7 +205,7 @@ def boosted_trees_baseline(
     tabular data?", NeurIPS 2022).
 
     Args:
-        task, classes, train, validation: as in `linear_baseline`.
+        task, classes, train, validation, threads: as in `linear_baseline`.
         seed: of the trees.
         rounds: trees at most, for each class where there are over two.
     """
@@ -213,7 +220,7 @@ def boosted_trees_baseline(
         n_iter_no_change=20,
         random_state=seed,
     )
-    with warnings.catch_warnings():
+    with _threads(threads), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(train.inputs, train.targets, X_val=validation.inputs, y_val=validation.targets)
     description = f"{model.n_iter_} rounds, stopped early on the validation rows"
@@ -224,6 +231,14 @@ def boosted_trees_baseline(
         return _all_classes(model, inputs, classes)
 
     return Baseline("boosted trees", description, predict, time.perf_counter() - start)
+
+
+@contextmanager
+def _threads(limit: int | None) -> Iterator[None]:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=limit):
+        yield
 
 
 def _all_classes(model: Any, inputs: NDArray[np.float32], classes: int) -> NDArray[np.float64]:
