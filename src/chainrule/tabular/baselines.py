@@ -235,7 +235,7 @@ def boosted_trees_baseline(
 
 @contextmanager
 def _threads(limit: int | None) -> Iterator[None]:
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=limit):
         yield
