@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _serials = count()
 _NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 _PRIMITIVES: dict[str, Primitive] = {}
+_NUMBERS = frozenset({bool, int, float})
 
 
 class Statement:
@@ -166,8 +167,8 @@ def all_primitives() -> dict[str, Primitive]:
 def frozen(value: Any) -> Any:
     """``value`` made read-only, so that nobody changes what a later backward pass needs."""
     if isinstance(value, np.ndarray):
-        value.flags.writeable = False
-    elif isinstance(value, tuple):
+        value.setflags(write=False)
+    elif type(value) is tuple:
         for item in value:
             frozen(item)
     return value
@@ -195,8 +196,10 @@ def constant(value: Any, dtype: Any = None) -> Statement:
     """A leaf that never changes and has no derivative."""
     if isinstance(value, Statement):
         return value
-    if isinstance(value, RowSparse):
-        array: Any = value
+    if type(value) is float and dtype == np.float64:
+        array: Any = np.float64(value)
+    elif isinstance(value, RowSparse):
+        array = value
     elif isinstance(value, np.generic | np.ndarray) and (dtype is None or value.dtype == dtype):
         array = captured(value)
     else:
@@ -220,26 +223,36 @@ def apply(primitive: Primitive, *arguments: Any, **attributes: Any) -> Statement
     promotion gives them beside the other operands.
     """
     for argument in arguments:
-        if not isinstance(argument, Statement):
+        if type(argument) is not Statement:
             arguments = _with_constants(arguments)
             break
     values = []
     for argument in arguments:
         value = argument.value
         if value is None:
-            break
+            return _staged(primitive, arguments, attributes)
+        if type(value) is RowSparse and not primitive.accepts_row_sparse:
+            value = value.to_dense()
         values.append(value)
+    try:
+        value = primitive.evaluate(*values, **attributes)
+    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError) as error:
+        raise _explained(error, primitive, arguments, attributes) from None
+    if type(value) is tuple:
+        shape: Any = tuple(item.shape for item in value)
+        dtype: Any = tuple(item.dtype for item in value)
     else:
-        value = _evaluated(primitive, arguments, values, attributes)
-        if type(value) is tuple:
-            shape: Any = tuple(item.shape for item in value)
-            dtype: Any = tuple(item.dtype for item in value)
-        else:
-            shape, dtype = value.shape, value.dtype
-        return Statement(
-            primitive, arguments, attributes or _NO_ATTRIBUTES, shape, dtype, frozen(value),
-            current_origin(),
-        )  # fmt: skip
+        shape, dtype = value.shape, value.dtype
+    return Statement(
+        primitive, arguments, attributes or _NO_ATTRIBUTES, shape, dtype, frozen(value),
+        current_origin(),
+    )  # fmt: skip
+
+
+def _staged(
+    primitive: Primitive, arguments: tuple[Statement, ...], attributes: dict[str, Any]
+) -> Statement:
+    """A statement whose value is not known, with its shape and dtype by rule."""
     try:
         shape = primitive.shape_of(arguments, attributes)
     except ShapeError as error:
@@ -253,33 +266,27 @@ def apply(primitive: Primitive, *arguments: Any, **attributes: Any) -> Statement
 def _with_constants(arguments: tuple[Any, ...]) -> tuple[Statement, ...]:
     dtypes = [a.dtype for a in arguments if isinstance(a, Statement | np.ndarray | np.generic)]
     return tuple(
-        constant(a, np.result_type(*dtypes, a))
-        if isinstance(a, bool | int | float) and not isinstance(a, np.generic)
-        else constant(a)
+        a
+        if isinstance(a, Statement)
+        else constant(a, np.result_type(*dtypes, a) if type(a) in _NUMBERS else None)
         for a in arguments
     )
 
 
-def _evaluated(
-    primitive: Primitive, arguments: tuple[Statement, ...], values: list[Any], attributes: Any
-) -> Any:
-    for index, value in enumerate(values):
-        if type(value) is RowSparse and not primitive.accepts_row_sparse:
-            values[index] = value.to_dense()
+def _explained(
+    error: Exception, primitive: Primitive, arguments: tuple[Statement, ...], attributes: Any
+) -> Exception:
+    """The error of an evaluation, worded by the shape rule where that finds the fault."""
+    if isinstance(error, ShapeError):
+        return _located(error, arguments)
     try:
-        return primitive.evaluate(*values, **attributes)
-    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError) as error:
-        if isinstance(error, ShapeError):
-            raise _located(error, arguments) from None
-        try:  # The shape rule words its complaint for people; NumPy's is the fallback.
-            primitive.shape_of(arguments, attributes)
-        except ShapeError as clearer:
-            raise _located(clearer, arguments) from None
-        shapes = ", ".join(str(argument.shape) for argument in arguments)
-        raise type(error)(
-            f"{primitive.name} of operands with shapes {shapes} failed at {current_origin()}: "
-            f"{error}"
-        ) from None
+        primitive.shape_of(arguments, attributes)
+    except ShapeError as clearer:
+        return _located(clearer, arguments)
+    shapes = ", ".join(str(argument.shape) for argument in arguments)
+    return type(error)(
+        f"{primitive.name} of operands with shapes {shapes} failed at {current_origin()}: {error}"
+    )
 
 
 def _located(error: ShapeError, arguments: tuple[Statement, ...]) -> ShapeError:
