@@ -284,7 +284,8 @@ Traced.flatten = Traced.ravel  # type: ignore[attr-defined]
 def call(function: Any, *args: Any, **options: Any) -> Any:
     """Run the traced implementation of a NumPy function on traced values and arrays."""
     implementation = FUNCTIONS.get(function)
-    name = f"np.{getattr(function, '__name__', function)}"
+    module = (getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
+    name = f"{module}.{getattr(function, '__name__', function)}"
     if implementation is None:
         raise TraceError(messages.unsupported(name))
     if options.pop("out", None) is not None:
