@@ -26,12 +26,17 @@ from chainrule.graph.table.elementwise import choose, equal
 from chainrule.graph.table.structural import (
     add_row_sparse,
     convert,
+    put_slice,
+    put_slices,
     sum_to,
+    take_slice,
     to_dense,
 )
 
 # A statement; ``Parts`` for one with several results; None for zero.
 Adjoint = Any
+# An index, and the adjoint of what was read there.
+Piece = tuple[tuple[Any, ...], Statement]
 Observer = Callable[[Statement, int, Statement], None]
 
 _ROW_SPARSE = {"row_sparse", "add_row_sparse"}
@@ -64,18 +69,25 @@ def pull_back(
     varying = varying_statements(order, inputs)
     stops = set(inputs)
     below_choices: set[Statement] = set()
+    pieces: dict[Statement, list[Piece]] = {}
     with preserved_origin(), np.errstate(all="ignore"):
         for statement in reversed(order):
             if statement in stops or statement not in varying:
                 continue
+            inherit_origin(statement.origin)
+            if statement in pieces:
+                accumulate(adjoints, statement, _assembled(pieces.pop(statement), statement))
             adjoint = adjoints.pop(statement, None)
             if adjoint is None:
                 continue
-            inherit_origin(statement.origin)
             active = [argument in varying for argument in statement.arguments]
             is_below_choice = statement in below_choices
             if is_below_choice or statement.primitive.name == "where":
                 below_choices.update(statement.arguments)
+            if statement.primitive is take_slice and observe is None:
+                piece = (statement.attributes["index"], dense(adjoint))
+                pieces.setdefault(statement.arguments[0], []).append(piece)
+                continue
             for position, contribution in enumerate(adjoints_of(statement, adjoint, active)):
                 if contribution is not None:
                     if is_below_choice and statement.primitive.kind is Kind.ELEMENTWISE:
@@ -85,6 +97,9 @@ def pull_back(
                     if observe is not None:
                         observe(statement, position, contribution)
                     accumulate(adjoints, argument, contribution)
+        for statement in dict.fromkeys(inputs):
+            if statement in pieces:
+                accumulate(adjoints, statement, _assembled(pieces[statement], statement))
     return [adjoints.get(statement) for statement in inputs]
 
 
@@ -112,6 +127,15 @@ def accumulate(adjoints: dict[Any, Any], target: Any, term: Any) -> None:
         adjoints[target] = add_row_sparse(present, term)
     else:
         adjoints[target] = dense(present) + dense(term)
+
+
+def _assembled(pieces: list[Piece], like: Statement) -> Statement:
+    """The adjoint of an array of which slices were read: one array, however many slices."""
+    if len(pieces) == 1:
+        (index, adjoint), *_ = pieces
+        return put_slice(adjoint, index=index, shape=like.shape)
+    indices = tuple(index for index, _ in pieces)
+    return put_slices(*(adjoint for _, adjoint in pieces), indices=indices, shape=like.shape)
 
 
 class Parts:

@@ -99,6 +99,14 @@ def put_slice(g: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     return result
 
 
+def put_slices(*pieces: Any, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """Zeros with each piece added at its index; pieces may overlap."""
+    result = np.zeros(shape, np.result_type(*pieces))
+    for piece, index in zip(pieces, indices, strict=True):
+        result[index] += piece
+    return result
+
+
 def scatter_add(g: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     result = np.zeros(shape, g.dtype)
     np.add.at(result, fill_index(index, indices), g)

@@ -35,7 +35,7 @@ from chainrule.graph.table.elementwise import (
 from chainrule.graph.table.structural import (
     broadcast_to,
     concatenate,
-    diagonal,
+    convert,
     first_dtype,
     gather,
     keep_axes,
@@ -72,9 +72,9 @@ def along(x: Statement, axis: int) -> Statement:
 
 def extreme_tangent(y: Any, x: Any, t: Tangents, axis: tuple[int, ...], keepdims: bool) -> Any:
     """The mean of the tangents of the entries that attain the extreme."""
-    hit = choose(equal(x[0], keep_axes(y, x[0], axis)), 1, 0, like=x[0])
-    count = sum_(hit, axis=axis, keepdims=keepdims)
-    return sum_(hit * t[0], axis=axis, keepdims=keepdims) / count
+    hit = equal(x[0], keep_axes(y, x[0], axis))
+    count = sum_(convert(hit, dtype=y.dtype), axis=axis, keepdims=keepdims)
+    return sum_(choose(hit, t[0], 0, like=y), axis=axis, keepdims=keepdims) / count
 
 
 max_ = other(
@@ -177,9 +177,9 @@ def cholesky_tangent(y: Any, x: Any, t: Tangents) -> Any:
     return y @ (tril(inner, offset=0) - 0.5 * inner * eye)
 
 
-def matrix_trace(x: Statement) -> Statement:
-    """The sum of the diagonal of each matrix in a stack."""
-    return sum_(diagonal(x, offset=0), axis=(x.ndim - 2,), keepdims=False)
+def trace_of_inverse_times(a: Statement, t: Statement | None) -> Statement:
+    """The trace of a^-1 t for each matrix in a stack, without that product."""
+    return sum_(swap(inverse(a)) * t, axis=(a.ndim - 2, a.ndim - 1), keepdims=False)
 
 
 # A solution is linear in the right-hand side: there the adjoint is given, which ends the recursion.
@@ -201,11 +201,11 @@ cholesky = other(
 )  # fmt: skip
 determinant = other(
     "det", lambda a: np.linalg.det(a), shapes.square_to_scalar,
-    lambda y, x, t: y * matrix_trace(solve(x[0], t[0])),
+    lambda y, x, t: y * trace_of_inverse_times(x[0], t[0]),
 )  # fmt: skip
 log_abs_determinant = other(
     "logabsdet", lambda a: np.linalg.slogdet(a).logabsdet, shapes.square_to_scalar,
-    lambda y, x, t: matrix_trace(solve(x[0], t[0])),
+    lambda y, x, t: trace_of_inverse_times(x[0], t[0]),
 )  # fmt: skip
 sign_determinant = without_derivative(
     "signdet", lambda a: np.linalg.slogdet(a).sign, shapes.square_to_scalar,

@@ -109,6 +109,10 @@ put_slice = linear(
     "put_slice", meanings.put_slice, shapes.target,
     lambda g, x, index, shape: take_slice(g, index=index),
 )  # fmt: skip
+put_slices = linear(
+    "put_slices", meanings.put_slices, shapes.target,
+    any_adjoint=lambda g, position, *pieces, indices, shape: take_slice(g, index=indices[position]),
+)  # fmt: skip
 gather = linear(
     "gather", lambda x, *indices, index: x[meanings.fill_index(index, indices)], shapes.indexed,
     any_adjoint=lambda g, position, x, *indices, index: (
