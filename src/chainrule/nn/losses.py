@@ -381,4 +381,7 @@ def _reduced(name: str, losses: Any, weights: Any, reduction: str) -> Any:
     total = np.sum(losses)
     if reduction == "sum":
         return total
-    return total / (losses.size if weights is None else np.sum(weights))
+    if weights is None:
+        return total / losses.size
+    # Weights that are all 0 leave a loss of 0.
+    return total / np.maximum(np.sum(weights), np.finfo(losses.dtype).tiny)

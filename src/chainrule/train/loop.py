@@ -1,0 +1,424 @@
+"""Training a network: epochs of mini-batches, until it is good, time is up, or someone stops it."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.api.compile import compile as compiled
+from chainrule.errors import ChainruleError, NonFiniteError
+from chainrule.nn.checks import at_line, positive_whole
+from chainrule.nn.losses import Loss, loss_named
+from chainrule.nn.mode import evaluation
+from chainrule.nn.module import Module
+from chainrule.train import divergence, resume
+from chainrule.train import progress as progress_of
+from chainrule.train.batches import Dataset
+from chainrule.train.checkpoints import CheckpointError, encode
+from chainrule.train.clipping import Clipping, clipping_of
+from chainrule.train.history import History
+from chainrule.train.optimisers import Optimiser, optimiser_named
+from chainrule.train.resume import Position
+from chainrule.train.schedules import Schedule, schedule_of
+from chainrule.train.step import (
+    make_forward,
+    make_objective,
+    make_step,
+    state_values,
+    trainable_values,
+)
+
+Metric = Callable[[Any, Any], Any]
+# How many examples a forward pass takes at a time where nothing is learned from them.
+FORWARD_ROWS = 4096
+
+
+@dataclass(eq=False)
+class Epoch:
+    """What a callback is given after each epoch.
+
+    Attributes:
+        number: of the epoch, from 1.
+        history: the curves up to and with this epoch.
+        net: a copy of the network with the weights of now.
+    """
+
+    number: int
+    history: History
+    net: Module
+
+
+def fit(
+    net: Module,
+    loss: str | Loss,
+    data: Any,
+    validation: Any = None,
+    *,
+    optimiser: str | Optimiser = "adam",
+    rate: float | None = None,
+    epochs: int = 100,
+    batch_size: int = 32,
+    seed: int = 0,
+    shuffle: bool = True,
+    drop_last: bool = False,
+    schedule: str | Schedule | None = None,
+    clip: float | Clipping | None = None,
+    regulariser: Callable[[Module], Any] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    callbacks: Sequence[Callable[[Epoch], Any]] = (),
+    patience: int | None = None,
+    least_change: float = 0.0,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+    executor: str | None = None,
+) -> History:
+    """Train ``net`` by gradient descent on mini-batches; it ends up with its best weights.
+
+    The best weights are those of the epoch with the least validation loss, or training loss without
+    validation data. The same seed gives the same result. Ctrl-C ends the training and keeps the
+    best weights so far; a second one, while it ends, is raised.
+
+    Args:
+        net: the network; its parameters are changed at the end.
+        loss: a name such as "mse", "bce_with_logits" or "cross_entropy", or a function
+            (prediction, target[, weights]) -> number.
+        data: (inputs, targets) or (inputs, targets, weights); first axes count examples.
+        validation: the same for examples that are not learned from; or a share of ``data``, such as
+            0.1, to hold out at random.
+        optimiser: a name ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw") or
+            an optimiser of ``chainrule.train``.
+        rate: learning rate, where the optimiser is a name; each has a usual one.
+        epochs: passes over the data at most.
+        batch_size: examples in a step.
+        seed: of the order of examples, of dropout, of the held-out share.
+        shuffle: whether each epoch has its own order.
+        drop_last: whether to leave out the last batch of an epoch where it is smaller.
+        schedule: "cosine", "plateau", or one of ``chainrule.train``: changes of the rate.
+        clip: the largest norm of all gradients together, or a clipping of ``chainrule.train``.
+        regulariser: a penalty such as ``nn.L2(1e-4)``.
+        metrics: name -> function (predictions, targets) -> number, on the validation data.
+        callbacks: called after each epoch with an ``Epoch``; one that returns True ends training.
+        patience: end after this many epochs without a better loss.
+        least_change: what counts as better.
+        checkpoint: a file that is written after each epoch; where it exists, training continues
+            from it, and ends with the same weights as if it had never stopped.
+        progress: a bar on a terminal, a line per epoch elsewhere; False for neither.
+        executor: which executor runs the steps; the best one by default.
+
+    Returns:
+        The history; ``history.net`` is ``net``.
+
+    Raises:
+        NonFiniteError: where loss or gradients stop being finite, before they reach the weights,
+            naming the statement where it began. The history is its attribute ``history``.
+        ShapeError, TargetError, InputError: where data, loss and network do not fit one another.
+        CheckpointError: where the checkpoint belongs to another training.
+
+    >>> from chainrule import nn
+    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
+    >>> y = np.array([[0], [1], [1], [0]], float)
+    >>> net = nn.MLP(2, [8], 1, activation="tanh", seed=1)
+    >>> history = fit(net, "bce_with_logits", (x, y), rate=0.1, epochs=200, progress=False)
+    >>> (net(x) > 0).astype(int).ravel().tolist()
+    [0, 1, 1, 0]
+    """
+    positive_whole(epochs, "epochs")
+    positive_whole(batch_size, "batch_size")
+    if metrics and validation is None:
+        raise ChainruleError(
+            f"metrics are computed on validation data: give validation=(inputs, targets), or a "
+            f"share such as validation=0.1{at_line()}"
+        )
+    if patience is not None:
+        positive_whole(patience, "patience")
+    loss = loss_named(loss)
+    chosen = optimiser_named(optimiser, rate)
+    if not trainable_values(net):
+        raise ChainruleError(f"{type(net).__name__} has no trainable parameters{at_line()}")
+    train, held = _datasets(net, data, validation, seed)
+    trainer = _Trainer(
+        net=net,
+        loss=loss,
+        train=train,
+        validation=held,
+        optimiser=chosen,
+        epochs=epochs,
+        batch_size=min(batch_size, train.count),
+        seed=seed,
+        shuffle=shuffle,
+        drop_last=drop_last,
+        schedule=schedule_of(schedule, epochs),
+        clip=clipping_of(clip),
+        regulariser=regulariser,
+        metrics=dict(metrics or {}),
+        callbacks=list(callbacks),
+        patience=patience,
+        least_change=least_change,
+        checkpoint=checkpoint,
+        executor=executor,
+    )
+    return trainer.run(progress_of.reporter(progress))
+
+
+def predict(
+    net: Module, inputs: Any, batch_size: int = FORWARD_ROWS, executor: str | None = None
+) -> np.ndarray:
+    """The network's output in evaluation, batch by batch.
+
+    Args:
+        net: the network.
+        inputs: an array, or nested arrays, whose first axis counts examples.
+        batch_size: examples at a time.
+        executor: which executor runs it.
+
+    >>> from chainrule import nn
+    >>> predict(nn.MLP(2, [3], 1, seed=0), np.zeros((5, 2))).shape
+    (5, 1)
+    """
+    blank = np.zeros(_count(inputs), net.dtype)
+    return _predict(net, Dataset((inputs, blank), net.dtype), batch_size, executor)
+
+
+def _predict(net: Module, data: Dataset, batch_size: int, executor: str | None) -> np.ndarray:
+    forward = compiled(make_forward(net), executor=executor)
+    parameters, states = trainable_values(net), state_values(net)
+    return _batched(forward, parameters, states, data, batch_size)
+
+
+def _batched(
+    forward: Any, parameters: Any, states: Any, data: Dataset, batch_size: int
+) -> np.ndarray:
+    parts = [
+        forward(parameters, states, data.rows(slice(start, start + batch_size))[0])
+        for start in range(0, data.count, batch_size)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _count(inputs: Any) -> int:
+    leaf = inputs
+    while isinstance(leaf, tuple | list | dict) and len(leaf):
+        first = next(iter(leaf.values())) if isinstance(leaf, dict) else leaf[0]
+        if np.ndim(first) == 0 or (isinstance(leaf, list) and not hasattr(first, "shape")):
+            break
+        leaf = first
+    return len(leaf)
+
+
+def _datasets(net: Module, data: Any, validation: Any, seed: int) -> tuple[Dataset, Dataset | None]:
+    train = Dataset(data, net.dtype, "data")
+    if validation is None:
+        return train, None
+    if isinstance(validation, int | float) and not isinstance(validation, bool):
+        return train.split(validation, seed)
+    return train, Dataset(validation, net.dtype, "validation")
+
+
+@dataclass(eq=False)
+class _Trainer:
+    """The settings of a training, and its parts as methods."""
+
+    net: Module
+    loss: Loss
+    train: Dataset
+    validation: Dataset | None
+    optimiser: Optimiser
+    epochs: int
+    batch_size: int
+    seed: int
+    shuffle: bool
+    drop_last: bool
+    schedule: Schedule
+    clip: Clipping | None
+    regulariser: Callable[[Module], Any] | None
+    metrics: dict[str, Metric]
+    callbacks: list[Callable[[Epoch], Any]]
+    patience: int | None
+    least_change: float
+    checkpoint: str | os.PathLike[str] | None
+    executor: str | None
+
+    def run(self, report: progress_of.Quiet) -> History:
+        """Train; put the best weights into the network however it ends."""
+        history = History(self.net, metrics={name: [] for name in self.metrics})
+        parameters = trainable_values(self.net)
+        position = Position(parameters, state_values(self.net), self.optimiser.init(parameters))
+        self._check_fit()
+        self.objective = make_objective(self.net, self.loss, self.regulariser)
+        self.step = compiled(
+            make_step(self.objective, self.optimiser, self.clip), executor=self.executor
+        )
+        self.forward = compiled(make_forward(self.net), executor=self.executor)
+        settings = self._settings()
+        if self.checkpoint is not None and os.path.exists(self.checkpoint):
+            resume.load_position(self.checkpoint, position, history, settings)
+        full, rest = divmod(self.train.count, self.batch_size)
+        self.steps = full + (1 if rest and not self.drop_last else 0)
+        report.start(self.epochs, self.steps, position.epoch)
+        try:
+            history.reason = self._train(position, history, report, settings)
+        except KeyboardInterrupt:
+            history.interrupted, history.reason = True, "interrupted"
+        except NonFiniteError as error:
+            history.reason = "diverged"
+            error.history = history  # type: ignore[attr-defined]
+            raise
+        finally:
+            report.close()
+            history.steps = position.step
+            self.net.assign(position.best or {**position.parameters, **position.states})
+        return history
+
+    def _train(
+        self,
+        position: Position,
+        history: History,
+        report: progress_of.Quiet,
+        settings: dict[str, Any],
+    ) -> str:
+        """Epoch after epoch; returns why it ended."""
+        while position.epoch < self.epochs:
+            if self._out_of_patience(history):
+                return f"no better for {self.patience} epochs"
+            start = time.perf_counter()
+            mean, rate = self._epoch(position, history, report)
+            validation_loss, metrics = self._validate(position)
+            history.losses.append(mean)
+            history.rates.append(rate)
+            if validation_loss is not None:
+                history.validation_losses.append(validation_loss)
+            for name, value in metrics.items():
+                history.metrics[name].append(value)
+            history.seconds.append(time.perf_counter() - start)
+            position.epoch += 1
+            history.steps = position.step
+            if history.monitored[-1] < history.best_loss - self.least_change:
+                history.best_epoch = position.epoch
+                position.best = {**position.parameters, **position.states}
+            if self.checkpoint is not None:
+                resume.save_position(self.checkpoint, position, history, settings)
+            report.epoch(history)
+            if self._stopped_by_callback(position, history):
+                return "stopped by a callback"
+        return "all epochs done"
+
+    def _epoch(
+        self, position: Position, history: History, report: progress_of.Quiet
+    ) -> tuple[float, float]:
+        """One pass over the data: (mean loss, last rate)."""
+        total = size = 0.0
+        rate = self.optimiser.rate
+        batches = self.train.batches(
+            self.batch_size, self.seed, position.epoch, self.shuffle, self.drop_last
+        )
+        for number, (inputs, targets, weights) in enumerate(batches):
+            done = position.epoch + number / self.steps
+            rate = self.optimiser.rate * self.schedule(done, history.monitored)
+            key = np.array([self.seed, position.step], np.int64)
+            batch = (position.states, inputs, targets, weights, key)
+            loss, health, parameters, states, memory = self.step(
+                position.parameters, batch[0], position.memory, *batch[1:], np.float64(rate)
+            )
+            if not math.isfinite(health):
+                self._check_finite(position, batch, float(loss), float(health), rate)
+            # One assignment, so that Ctrl-C finds either the old position or the new one.
+            position.__dict__.update(
+                parameters=parameters, states=states, memory=memory, step=position.step + 1
+            )
+            share = len(targets) if weights is None else float(np.sum(weights))
+            total, size = total + float(loss) * share, size + share
+            report.step(float(loss), rate)
+        return total / max(size, np.finfo(float).tiny), rate
+
+    def _check_finite(
+        self, position: Position, batch: Any, loss: float, health: float, rate: float
+    ) -> None:
+        """Raise for a step whose loss or gradients are not finite.
+
+        The sum of finite gradients can overflow as well: then there is no birth, and all is well.
+        """
+        birth = divergence.first_nonfinite(self.objective, position.parameters, *batch)
+        if birth is None and math.isfinite(loss):
+            return
+        raise NonFiniteError(
+            divergence.explain(birth, position.step + 1, position.epoch + 1, rate, batch[1])
+        )
+
+    def _validate(self, position: Position) -> tuple[float | None, dict[str, float]]:
+        """(loss, metrics) on the validation data with the weights of now."""
+        data = self.validation
+        if data is None:
+            return None, {}
+        rows = max(FORWARD_ROWS, self.batch_size)
+        with np.errstate(all="ignore"):
+            predictions = _batched(self.forward, position.parameters, position.states, data, rows)
+            loss = float(self._loss_of(predictions, data))
+        return loss, {
+            name: float(metric(predictions, data.targets)) for name, metric in self.metrics.items()
+        }
+
+    def _loss_of(self, predictions: Any, data: Dataset) -> Any:
+        if data.weights is None:
+            return self.loss(predictions, data.targets)
+        return self.loss(predictions, data.targets, data.weights)
+
+    def _check_fit(self) -> None:
+        """Run one example through the network as it is, and all targets through the loss.
+
+        What is wrong shows here with its values known, before anything is compiled.
+        """
+        for data in (self.train, self.validation):
+            if data is None:
+                continue
+            with evaluation(), np.errstate(all="ignore"):
+                example = np.asarray(self.net(data.rows(slice(0, 1))[0]))
+                shape = (data.count, *example.shape[1:]) if example.ndim else (data.count,)
+                if example.shape[:1] != (1,):
+                    raise ChainruleError(
+                        f"the network gave an output of shape {example.shape} for 1 example; its "
+                        f"first axis must count examples{at_line()}"
+                    )
+                half = np.broadcast_to(np.asarray(0.5, example.dtype), shape)
+                self._loss_of(half, data)
+
+    def _out_of_patience(self, history: History) -> bool:
+        if self.patience is None or not history.epochs:
+            return False
+        return history.epochs - history.best_epoch >= self.patience
+
+    def _stopped_by_callback(self, position: Position, history: History) -> bool:
+        stop = False
+        for callback in self.callbacks:
+            copy = self.net.replaced({**position.parameters, **position.states})
+            stop = callback(Epoch(position.epoch, history, copy)) is True or stop
+        return stop
+
+    def _settings(self) -> dict[str, Any]:
+        """What must be the same for a training to be continued exactly."""
+        if self.checkpoint is None:
+            return {}
+        try:
+            architecture = encode(self.net)
+        except CheckpointError:
+            architecture = str(self.net)
+        return {
+            "architecture": architecture,
+            "loss": resume.named_setting(self.loss),
+            "data": self.train.fingerprint(),
+            "validation": self.validation and self.validation.fingerprint(),
+            "optimiser": resume.named_setting(self.optimiser),
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "shuffle": self.shuffle,
+            "drop_last": self.drop_last,
+            "schedule": resume.named_setting(self.schedule),
+            "clip": resume.named_setting(self.clip),
+            "regulariser": resume.named_setting(self.regulariser),
+            "least_change": self.least_change,
+        }
