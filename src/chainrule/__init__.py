@@ -13,6 +13,9 @@ from chainrule.api.gradients import vjp as vjp
 from chainrule.api.jacobians import hessian as hessian
 from chainrule.api.jacobians import hvp as hvp
 from chainrule.api.jacobians import jacobian as jacobian
+from chainrule.api.symbolic import Expression as Expression
+from chainrule.api.symbolic import from_sympy as from_sympy
+from chainrule.api.symbolic import symbolic as symbolic
 from chainrule.tracing.scan import scan as scan
 
 __version__ = "0.1.0"
