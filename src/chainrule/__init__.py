@@ -1,5 +1,7 @@
 """Neural networks you can see through: one graph whose every number can be read."""
 
+from typing import Any as _Any
+
 from chainrule import functions as functions
 from chainrule.api.checking import check_grads as check_grads
 from chainrule.api.checking import numeric_grad as numeric_grad
@@ -19,3 +21,12 @@ from chainrule.api.symbolic import symbolic as symbolic
 from chainrule.tracing.scan import scan as scan
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> _Any:
+    """``cr.nn`` and ``cr.train``, loaded when they are first used."""
+    if name in ("nn", "train"):
+        from importlib import import_module
+
+        return import_module(f"chainrule.{name}")
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")

@@ -83,9 +83,7 @@ def test_gradients_equal_central_differences(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_losses_compile_with_integer_and_float_targets(
-    name: str, rng: np.random.Generator
-) -> None:
+def test_losses_compile_with_integer_and_float_targets(name: str, rng: np.random.Generator) -> None:
     loss, prediction, target, _ = cases(rng)[name]
     program = cr.compile(lambda p, t: loss(p, t))
     np.testing.assert_allclose(program(prediction, target), loss(prediction, target))

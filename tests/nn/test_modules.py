@@ -58,7 +58,9 @@ MODULES = {
     "dense without bias": lambda: nn.Dense(3, 2, bias=False, seed=0),
     "perceptron": lambda: nn.Perceptron(3, seed=0),
     "batch norm": lambda: nn.BatchNorm(3),
-    "dropout": lambda: nn.Sequential(nn.Dense(3, 4, seed=0), nn.Dropout(0.5), nn.Dense(4, 2, seed=1)),
+    "dropout": lambda: nn.Sequential(
+        nn.Dense(3, 4, seed=0), nn.Dropout(0.5), nn.Dense(4, 2, seed=1)
+    ),
     "mlp": lambda: nn.MLP(3, [4, 4], 2, activation=["tanh", "gelu"], dropout=0.2, seed=0),
     **{
         name: lambda name=name: nn.Dense(3, 4, activation=name, seed=0)
@@ -123,7 +125,7 @@ def test_a_shared_layer_stays_shared_and_its_gradient_sums_both_uses() -> None:
 def test_a_frozen_parameter_gets_no_gradient_and_is_not_a_leaf() -> None:
     net = nn.Dense(2, 1, seed=0)
     net.bias.trainable = False
-    assert [path for path in Tree(net).paths] == [".weight"]
+    assert Tree(net).paths == [".weight"]
     gradient = cr.grad(lambda net: np.sum(net(np.ones((1, 2)))))(net)
     assert gradient.bias is net.bias
 
@@ -299,6 +301,13 @@ def test_modules_pass_through_compile(rng: np.random.Generator) -> None:
     expected = cr.grad(lambda net: np.mean(net(x) ** 2))(net)
     for path, value in values_of(expected).items():
         np.testing.assert_allclose(values_of(gradient)[path], value, rtol=1e-4, atol=1e-6)
+
+
+def test_rooms_above_are_loaded_when_they_are_used() -> None:
+    assert cr.nn is nn
+    assert cr.train.fit.__module__ == "chainrule.train.loop"
+    with pytest.raises(AttributeError, match="no attribute 'nnn'"):
+        _ = cr.nnn
 
 
 def test_a_module_class_without_forward_says_so() -> None:
