@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -23,9 +24,9 @@ from chainrule.graph import Graph, Kind, Statement, all_primitives, constant
 # Operations for each entry of the result (or of the argument, for what reduces it).
 WEIGHTS: dict[str, float] = {
     **dict.fromkeys(
-        ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "sin", "cos", "tan",
-         "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh",
-         "arctanh", "erf", "sigmoid", "softplus", "logaddexp", "power", "hypot"], 4.0),
+        ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "sin", "cos",
+         "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh",
+         "arccosh", "arctanh", "erf", "sigmoid", "softplus", "logaddexp", "power", "hypot"], 4.0),
     "gelu": 8.0, "silu": 5.0, "elu": 5.0,
 }  # fmt: skip
 # Moving data costs nothing.
@@ -39,8 +40,11 @@ REDUCTIONS: dict[str, float] = {
 
 
 def operations(statement: Statement) -> float:
-    """Scalar operations of one statement: additions and multiplications 1, transcendental functions
-    4, a matrix product 2 m n k, a factorisation (2/3) n^3, each right-hand side of a solve 2 n^2."""
+    """Scalar operations of one statement.
+
+    Additions and multiplications count 1, transcendental functions 4, a matrix product 2 m n k, a
+    factorisation (2/3) n^3, each right-hand side of a solve 2 n^2.
+    """
     name, shapes = statement.primitive.name, [a.shape for a in statement.arguments]
     if name in FREE:
         return 0.0
@@ -51,7 +55,11 @@ def operations(statement: Statement) -> float:
         return 2.0 * statement.size * shapes[0][-1] + added
     if name == "einsum":
         inputs = statement.attributes["subscripts"].split("->")[0].split(",")
-        lengths = {l: n for names, s in zip(inputs, shapes, strict=True) for l, n in zip(names, s, strict=True)}
+        lengths = {
+            letter: length
+            for letters, shape in zip(inputs, shapes, strict=True)
+            for letter, length in zip(letters, shape, strict=True)
+        }
         return float(len(inputs) * prod(lengths.values()))
     if name in ("solve", "det", "logabsdet", "signdet", "inv", "cholesky", "triangular_solve"):
         n, stack = shapes[0][-1], prod(shapes[0][:-2])
@@ -88,9 +96,7 @@ S = rng.normal(size=(30, 30)) + 20 * np.eye(30)
 
 
 def layers(*sizes: int) -> list[tuple[Any, Any]]:
-    return [
-        (rng.normal(size=(m, n)), rng.normal(size=n)) for m, n in zip(sizes, sizes[1:], strict=False)
-    ]
+    return [(rng.normal(size=(m, n)), rng.normal(size=n)) for m, n in pairwise(sizes)]
 
 
 def multilayer_perceptron(activation: Any) -> Callable[..., Any]:

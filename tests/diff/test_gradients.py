@@ -41,7 +41,10 @@ def network(p: Any, x: Any) -> Any:
 
 def test_gradients_have_the_structure_of_the_argument(rng: np.random.Generator) -> None:
     parameters = {
-        "layers": [Layer(rng.normal(size=(3, 4)), rng.normal(size=4)), Layer(rng.normal(size=4), 0.5)],
+        "layers": [
+            Layer(rng.normal(size=(3, 4)), rng.normal(size=4)),
+            Layer(rng.normal(size=4), 0.5),
+        ],
         "scale": (2.0, None),
     }
     x = rng.normal(size=(2, 3))

@@ -70,7 +70,9 @@ def test_both_variables_hold_the_same_number(outer: Any, inner: Any) -> None:
 def test_the_inner_derivative_is_a_constant_of_the_outer(outer: Any, inner: Any) -> None:
     slope = inner(lambda y: np.sin(y) * y)(2.0)
     expected = slope * 2 * 3.0
-    assert outer(lambda x: inner(lambda y: np.sin(y) * y)(2.0) * x * x)(3.0) == pytest.approx(expected)
+    assert outer(lambda x: inner(lambda y: np.sin(y) * y)(2.0) * x * x)(3.0) == pytest.approx(
+        expected
+    )
 
 
 @pairs
@@ -109,7 +111,9 @@ def test_the_derivative_of_a_function_of_a_function(outer: Any, inner: Any) -> N
 
     derivative = inner(twice(lambda y: y**3))  # 9 y^8
     assert outer(derivative)(1.0) == pytest.approx(72.0)
-    assert outer(lambda x: twice(lambda y: inner(lambda z: x * z * z)(y))(1.0))(3.0) == pytest.approx(24.0)
+    assert outer(lambda x: twice(lambda y: inner(lambda z: x * z * z)(y))(1.0))(
+        3.0
+    ) == pytest.approx(24.0)
 
 
 @triples
@@ -170,7 +174,8 @@ def test_derivatives_inside_compile_and_compile_inside_derivatives() -> None:
     np.testing.assert_allclose(cr.grad(f)(x), expected)
     np.testing.assert_allclose(cr.compile(cr.grad(f))(x), expected)
     np.testing.assert_allclose(
-        cr.compile(lambda x: cr.jvp(cr.grad(f), (x,), (x,))[1])(x), (2 * np.cos(x) - x * np.sin(x)) * x
+        cr.compile(lambda x: cr.jvp(cr.grad(f), (x,), (x,))[1])(x),
+        (2 * np.cos(x) - x * np.sin(x)) * x,
     )
 
 

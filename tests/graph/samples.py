@@ -97,109 +97,190 @@ def reductions(**extra: Any) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
 LISTED: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     # leaves, copies, conversions
     "copy": [((normal(2, 3),), {}), ((1.5,), {})],
-    "convert": [((normal(3),), {"dtype": np.dtype(np.float64)}),
-                ((np.array([1, 2]),), {"dtype": np.dtype(np.float64)}),
-                ((normal(3),), {"dtype": np.dtype(np.int64)})],
+    "convert": [
+        ((normal(3),), {"dtype": np.dtype(np.float64)}),
+        ((np.array([1, 2]),), {"dtype": np.dtype(np.float64)}),
+        ((normal(3),), {"dtype": np.dtype(np.int64)}),
+    ],
     # shapes
     "reshape": [((normal(2, 3),), {"shape": s}) for s in ((6,), (3, 2), (1, 6, 1))]
     + [((np.float64(2.0),), {"shape": (1, 1)}), ((normal(1, 1),), {"shape": ()})],
-    "transpose": [((normal(2, 3),), {"axes": (1, 0)}), ((normal(2, 3, 4),), {"axes": (2, 0, 1)}),
-                  ((normal(2, 3, 4),), {"axes": (1, 2, 0)}), ((np.float64(1.0),), {"axes": ()})],
-    "broadcast_to": [((normal(3),), {"shape": (2, 3)}), ((normal(2, 1),), {"shape": (4, 2, 3)}),
-                     ((np.float64(1.0),), {"shape": (2, 2)}), ((normal(3),), {"shape": (3,)})],
+    "transpose": [
+        ((normal(2, 3),), {"axes": (1, 0)}),
+        ((normal(2, 3, 4),), {"axes": (2, 0, 1)}),
+        ((normal(2, 3, 4),), {"axes": (1, 2, 0)}),
+        ((np.float64(1.0),), {"axes": ()}),
+    ],
+    "broadcast_to": [
+        ((normal(3),), {"shape": (2, 3)}),
+        ((normal(2, 1),), {"shape": (4, 2, 3)}),
+        ((np.float64(1.0),), {"shape": (2, 2)}),
+        ((normal(3),), {"shape": (3,)}),
+    ],
     "sum_to_shape": [((normal(2, 3),), {"shape": s}) for s in ((3,), (2, 1), (), (1, 1), (2, 3))],
     # sums
     "sum": reductions(),
-    "cumsum": [((normal(5),), {"axis": 0}), ((normal(2, 3),), {"axis": 0}),
-               ((normal(2, 3, 2),), {"axis": 1})],
+    "cumsum": [
+        ((normal(5),), {"axis": 0}),
+        ((normal(2, 3),), {"axis": 0}),
+        ((normal(2, 3, 2),), {"axis": 1}),
+    ],
     # selection
-    "where": [((np.array([True, False, True]), normal(3), normal(1)), {}),
-              ((np.array([[True], [False]]), np.float64(2.0), normal(2, 3)), {}),
-              ((np.True_, normal(2), normal(2, 1)), {})],
-    "slice": [((normal(5),), {"index": (slice(1, 4),)}), ((normal(5),), {"index": (2,)}),
-              ((normal(5),), {"index": (-1,)}), ((normal(5),), {"index": (slice(None, None, -2),)}),
-              ((normal(2, 3, 4),), {"index": (..., None, slice(0, 2))}),
-              ((normal(2, 3),), {"index": (slice(None), 1)}), ((normal(2, 3),), {"index": (None,)})],
-    "put_slice": [((normal(3),), {"index": (slice(1, 4),), "shape": (5,)}),
-                  ((np.float64(2.0),), {"index": (2,), "shape": (3,)}),
-                  ((normal(2, 2),), {"index": (slice(None), slice(None, None, 2)), "shape": (2, 4)})],
-    "put_slices": [((normal(3), normal(3), np.float64(2.0)),
-                    {"indices": ((slice(1, 4),), (slice(0, 3),), (2,)), "shape": (5,)}),
-                   ((normal(2, 2), normal(4)), {"indices": ((slice(None), slice(None, None, 2)), (1,)),
-                                                "shape": (2, 4)})],
-    "gather": [((normal(4, 2), np.array([0, 3, 0])), {"index": (G,)}),
-               ((normal(4, 2), np.array([[0, -1], [2, 0]])), {"index": (G,)}),
-               ((normal(4, 3), np.array([2, 2]), np.array([0, 1])), {"index": (G, G)}),
-               ((normal(4, 3, 2), np.array([2, 2]), np.array([0, 1])), {"index": (G, slice(None), G)}),
-               ((normal(4, 3), np.array([0, 0, 1])), {"index": (slice(None), G)}),
-               ((normal(4), np.array(2)), {"index": (G,)})],
-    "scatter_add": [((normal(3, 2), np.array([0, 3, 0])), {"index": (G,), "shape": (4, 2)}),
-                    ((normal(2), np.array([2, 2]), np.array([0, 1])),
-                     {"index": (G, G), "shape": (4, 3)}),
-                    ((normal(4, 3), np.array([0, 0, -1])),
-                     {"index": (slice(None), G), "shape": (4, 3)})],
-    "row_sparse": [((np.array([2, 0, 2]), normal(3, 2)), {"shape": (4, 2)}),
-                   ((np.array([[1, -1]]), normal(1, 2)), {"shape": (3,)})],
+    "where": [
+        ((np.array([True, False, True]), normal(3), normal(1)), {}),
+        ((np.array([[True], [False]]), np.float64(2.0), normal(2, 3)), {}),
+        ((np.True_, normal(2), normal(2, 1)), {}),
+    ],
+    "slice": [
+        ((normal(5),), {"index": (slice(1, 4),)}),
+        ((normal(5),), {"index": (2,)}),
+        ((normal(5),), {"index": (-1,)}),
+        ((normal(5),), {"index": (slice(None, None, -2),)}),
+        ((normal(2, 3, 4),), {"index": (..., None, slice(0, 2))}),
+        ((normal(2, 3),), {"index": (slice(None), 1)}),
+        ((normal(2, 3),), {"index": (None,)}),
+    ],
+    "put_slice": [
+        ((normal(3),), {"index": (slice(1, 4),), "shape": (5,)}),
+        ((np.float64(2.0),), {"index": (2,), "shape": (3,)}),
+        ((normal(2, 2),), {"index": (slice(None), slice(None, None, 2)), "shape": (2, 4)}),
+    ],
+    "put_slices": [
+        (
+            (normal(3), normal(3), np.float64(2.0)),
+            {"indices": ((slice(1, 4),), (slice(0, 3),), (2,)), "shape": (5,)},
+        ),
+        (
+            (normal(2, 2), normal(4)),
+            {"indices": ((slice(None), slice(None, None, 2)), (1,)), "shape": (2, 4)},
+        ),
+    ],
+    "gather": [
+        ((normal(4, 2), np.array([0, 3, 0])), {"index": (G,)}),
+        ((normal(4, 2), np.array([[0, -1], [2, 0]])), {"index": (G,)}),
+        ((normal(4, 3), np.array([2, 2]), np.array([0, 1])), {"index": (G, G)}),
+        ((normal(4, 3, 2), np.array([2, 2]), np.array([0, 1])), {"index": (G, slice(None), G)}),
+        ((normal(4, 3), np.array([0, 0, 1])), {"index": (slice(None), G)}),
+        ((normal(4), np.array(2)), {"index": (G,)}),
+    ],
+    "scatter_add": [
+        ((normal(3, 2), np.array([0, 3, 0])), {"index": (G,), "shape": (4, 2)}),
+        ((normal(2), np.array([2, 2]), np.array([0, 1])), {"index": (G, G), "shape": (4, 3)}),
+        ((normal(4, 3), np.array([0, 0, -1])), {"index": (slice(None), G), "shape": (4, 3)}),
+    ],
+    "row_sparse": [
+        ((np.array([2, 0, 2]), normal(3, 2)), {"shape": (4, 2)}),
+        ((np.array([[1, -1]]), normal(1, 2)), {"shape": (3,)}),
+    ],
     "add_row_sparse": [((normal(3, 2), normal(3, 2)), {})],
     "to_dense": [((normal(3, 2),), {})],
-    "concatenate": [((normal(2), normal(3), normal(1)), {"axis": 0}),
-                    ((normal(2, 3), normal(2, 0), normal(2, 2)), {"axis": 1}),
-                    ((normal(2, 1, 2), normal(2, 3, 2)), {"axis": 1})],
+    "concatenate": [
+        ((normal(2), normal(3), normal(1)), {"axis": 0}),
+        ((normal(2, 3), normal(2, 0), normal(2, 2)), {"axis": 1}),
+        ((normal(2, 1, 2), normal(2, 3, 2)), {"axis": 1}),
+    ],
     "pad": [((normal(3),), {"widths": ((1, 2),)}), ((normal(2, 2),), {"widths": ((0, 1), (2, 0))})],
     # diagonals
     "diagonal": [((normal(3, 3),), {"offset": k}) for k in (0, 1, -2)]
     + [((normal(2, 2, 4),), {"offset": 1}), ((normal(4, 2),), {"offset": -1})],
-    "diagonal_matrix": [((normal(3),), {"offset": 0, "shape": (3, 3)}),
-                        ((normal(2),), {"offset": -1, "shape": (3, 3)}),
-                        ((normal(2, 2),), {"offset": 1, "shape": (2, 2, 4)})],
+    "diagonal_matrix": [
+        ((normal(3),), {"offset": 0, "shape": (3, 3)}),
+        ((normal(2),), {"offset": -1, "shape": (3, 3)}),
+        ((normal(2, 2),), {"offset": 1, "shape": (2, 2, 4)}),
+    ],
     "tril": [((normal(3, 3),), {"offset": 0}), ((normal(2, 2, 3),), {"offset": 1})],
     "triu": [((normal(3, 3),), {"offset": 0}), ((normal(2, 2, 3),), {"offset": -1})],
     # products
-    "matmul": [((normal(2, 3), normal(3, 2)), {}), ((normal(1, 3), normal(3, 1)), {}),
-               ((normal(2, 2, 3), normal(3, 2)), {}), ((normal(2, 3), normal(2, 3, 1)), {}),
-               ((normal(2, 1, 2, 2), normal(3, 2, 1)), {})],
-    "einsum": [((normal(2, 3), normal(3, 2)), {"subscripts": "ij,jk->ik"}),
-               ((normal(3, 3),), {"subscripts": "ii->i"}), ((normal(3, 3),), {"subscripts": "ii->"}),
-               ((normal(2, 3),), {"subscripts": "ij->j"}), ((normal(2, 3),), {"subscripts": "ij->ji"}),
-               ((normal(2), normal(3)), {"subscripts": "i,j->ij"}),
-               ((normal(2), normal(2, 3), normal(3)), {"subscripts": "i,ij,j->"}),
-               ((normal(2, 3), normal(3, 3)), {"subscripts": "ij,kk->i"}),
-               ((normal(2, 3, 2), normal(2, 2, 3)), {"subscripts": "bij,bji->b"})],
+    "matmul": [
+        ((normal(2, 3), normal(3, 2)), {}),
+        ((normal(1, 3), normal(3, 1)), {}),
+        ((normal(2, 2, 3), normal(3, 2)), {}),
+        ((normal(2, 3), normal(2, 3, 1)), {}),
+        ((normal(2, 1, 2, 2), normal(3, 2, 1)), {}),
+    ],
+    "einsum": [
+        ((normal(2, 3), normal(3, 2)), {"subscripts": "ij,jk->ik"}),
+        ((normal(3, 3),), {"subscripts": "ii->i"}),
+        ((normal(3, 3),), {"subscripts": "ii->"}),
+        ((normal(2, 3),), {"subscripts": "ij->j"}),
+        ((normal(2, 3),), {"subscripts": "ij->ji"}),
+        ((normal(2), normal(3)), {"subscripts": "i,j->ij"}),
+        ((normal(2), normal(2, 3), normal(3)), {"subscripts": "i,ij,j->"}),
+        ((normal(2, 3), normal(3, 3)), {"subscripts": "ij,kk->i"}),
+        ((normal(2, 3, 2), normal(2, 2, 3)), {"subscripts": "bij,bji->b"}),
+    ],
     # reductions that are not linear
-    "max": reductions(), "min": reductions(), "prod": reductions(), "norm": reductions(),
+    "max": reductions(),
+    "min": reductions(),
+    "prod": reductions(),
+    "norm": reductions(),
     "logsumexp": reductions(),
-    "softmax": [((normal(3),), {"axis": 0}), ((normal(2, 3),), {"axis": 0}),
-                ((normal(2, 3),), {"axis": 1}), ((normal(2, 2, 2),), {"axis": 1})],
-    "log_softmax": [((normal(3),), {"axis": 0}), ((normal(2, 3),), {"axis": 0}),
-                    ((normal(2, 3),), {"axis": 1}), ((normal(2, 2, 2),), {"axis": 1})],
+    "softmax": [
+        ((normal(3),), {"axis": 0}),
+        ((normal(2, 3),), {"axis": 0}),
+        ((normal(2, 3),), {"axis": 1}),
+        ((normal(2, 2, 2),), {"axis": 1}),
+    ],
+    "log_softmax": [
+        ((normal(3),), {"axis": 0}),
+        ((normal(2, 3),), {"axis": 0}),
+        ((normal(2, 3),), {"axis": 1}),
+        ((normal(2, 2, 2),), {"axis": 1}),
+    ],
     # linear algebra
-    "solve": [((regular(3, 3), normal(3, 1)), {}), ((regular(2, 2, 2), normal(2, 3)), {}),
-              ((regular(2, 2), normal(2, 2, 1)), {}), ((regular(2, 1, 2, 2), normal(3, 2, 1)), {})],
-    "triangular_solve": [((regular(3, 3), normal(3, 2)), {"lower": lower}) for lower in (True, False)]
-    + [((regular(2, 2, 2), normal(2, 1)), {"lower": True}),
-       ((regular(2, 2), normal(2, 2, 1)), {"lower": False})],
+    "solve": [
+        ((regular(3, 3), normal(3, 1)), {}),
+        ((regular(2, 2, 2), normal(2, 3)), {}),
+        ((regular(2, 2), normal(2, 2, 1)), {}),
+        ((regular(2, 1, 2, 2), normal(3, 2, 1)), {}),
+    ],
+    "triangular_solve": [
+        ((regular(3, 3), normal(3, 2)), {"lower": lower}) for lower in (True, False)
+    ]
+    + [
+        ((regular(2, 2, 2), normal(2, 1)), {"lower": True}),
+        ((regular(2, 2), normal(2, 2, 1)), {"lower": False}),
+    ],
     "inv": [((regular(1, 1),), {}), ((regular(3, 3),), {}), ((regular(2, 2, 2),), {})],
-    "cholesky": [((definite(1, 1),), {}), ((definite(3, 3),), {}), ((definite(2, 2, 2),), {}),
-                 ((regular(3, 3),), {})],
-    "det": [((regular(1, 1),), {}), ((regular(3, 3),), {}), ((regular(2, 2, 2),), {}),
-            ((-regular(3, 3),), {})],
+    "cholesky": [
+        ((definite(1, 1),), {}),
+        ((definite(3, 3),), {}),
+        ((definite(2, 2, 2),), {}),
+        ((regular(3, 3),), {}),
+    ],
+    "det": [
+        ((regular(1, 1),), {}),
+        ((regular(3, 3),), {}),
+        ((regular(2, 2, 2),), {}),
+        ((-regular(3, 3),), {}),
+    ],
     "logabsdet": [((regular(1, 1),), {}), ((regular(3, 3),), {}), ((-regular(2, 3, 3),), {})],
     "signdet": [((regular(3, 3),), {}), ((-regular(2, 3, 3),), {})],
     # layers and losses
-    "dense": [((normal(2, 3), normal(3, 2), normal(2)), {}), ((normal(2, 2, 3), normal(3, 1), normal(1)), {}),
-              ((normal(1, 2), normal(2, 2), np.float64(0.5)), {})],
-    "cross_entropy": [((normal(3, 4), np.array([0, 3, 1])), {}), ((normal(3), np.array(2)), {}),
-                      ((normal(2, 2, 3), np.array([[0, 1], [2, 2]])), {})],
-    "layer_norm": [((normal(2, 4), normal(4), normal(4)), {"epsilon": 1e-5}),
-                   ((normal(3), np.float64(2.0), np.float64(0.5)), {"epsilon": 0.1}),
-                   ((normal(2, 1, 3), normal(3), normal(3)), {"epsilon": 1e-3})],
+    "dense": [
+        ((normal(2, 3), normal(3, 2), normal(2)), {}),
+        ((normal(2, 2, 3), normal(3, 1), normal(1)), {}),
+        ((normal(1, 2), normal(2, 2), np.float64(0.5)), {}),
+    ],
+    "cross_entropy": [
+        ((normal(3, 4), np.array([0, 3, 1])), {}),
+        ((normal(3), np.array(2)), {}),
+        ((normal(2, 2, 3), np.array([[0, 1], [2, 2]])), {}),
+    ],
+    "layer_norm": [
+        ((normal(2, 4), normal(4), normal(4)), {"epsilon": 1e-5}),
+        ((normal(3), np.float64(2.0), np.float64(0.5)), {"epsilon": 0.1}),
+        ((normal(2, 1, 3), normal(3), normal(3)), {"epsilon": 1e-3}),
+    ],
     # indices and random numbers
     "argsort": [((normal(4),), {"axis": 0}), ((normal(2, 3),), {"axis": 1})],
     "argmax": [((normal(4),), {"axis": 0}), ((normal(2, 3),), {"axis": 1})],
     "argmin": [((normal(4),), {"axis": 0}), ((normal(2, 3),), {"axis": 1})],
-    "random_uniform": [((np.array([1, 2]),), {"stream": 3, "shape": (2, 3), "dtype": np.dtype(float)}),
-                       ((np.array([1, 2]),), {"stream": 3, "shape": (), "dtype": np.dtype("f4")})],
-}  # fmt: skip
+    "random_uniform": [
+        ((np.array([1, 2]),), {"stream": 3, "shape": (2, 3), "dtype": np.dtype(float)}),
+        ((np.array([1, 2]),), {"stream": 3, "shape": (), "dtype": np.dtype("f4")}),
+    ],
+}
 
 # Rows that are not functions of arrays: leaves, and the rows that loops are made of, whose values
 # are tuples. Their tests lie with the graph's and with the loops'.
@@ -228,5 +309,7 @@ def samples_of(row: Primitive) -> Iterator[Sample]:
 
 ROWS = {name: row for name, row in all_primitives().items() if name not in NOT_OF_ARRAYS}
 SAMPLES = {name: list(samples_of(row)) for name, row in ROWS.items()}
-DIFFERENTIABLE = [s for name, row in ROWS.items() if row.kind is not Kind.CONSTANT for s in SAMPLES[name]]
+DIFFERENTIABLE = [
+    s for name, row in ROWS.items() if row.kind is not Kind.CONSTANT for s in SAMPLES[name]
+]
 EVERY = [sample for name in ROWS for sample in SAMPLES[name]]

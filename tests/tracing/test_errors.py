@@ -251,7 +251,10 @@ def test_mistakes_show_the_line_and_the_remedy(
 @pytest.mark.parametrize(
     "argument, text",
     [
-        (np.array([1, 2]), "array of int64, which cannot be differentiated; convert it with .astype"),
+        (
+            np.array([1, 2]),
+            "array of int64, which cannot be differentiated; convert it with .astype",
+        ),
         (np.array([True]), "array of bool"),
         (np.int32(3), "array of int32"),
         ("abc", "str 'abc'"),
@@ -295,11 +298,18 @@ def test_none_returned() -> None:
     def forgets(x: Any) -> None:
         np.sum(x)
 
-    for call in (cr.grad(forgets), lambda x: cr.check_grads(forgets, (x,)), cr.numeric_grad(forgets)):
+    for call in (
+        cr.grad(forgets),
+        lambda x: cr.check_grads(forgets, (x,)),
+        cr.numeric_grad(forgets),
+    ):
         with pytest.raises(ChainruleError, match="None"):
             call(X)
     with pytest.raises(TraceError, match="forgets returned None; did it forget its return"):
         cr.grad(forgets)(X)
+    for call in (lambda x: cr.jvp(forgets, (x,), (x,)), lambda x: cr.vjp(forgets, x)):
+        with pytest.raises(TraceError, match="forgets returned None"):
+            call(X)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +372,7 @@ def branching(x: Any) -> Any:
 def test_branches_are_followed_by_run_and_refused_when_staged() -> None:
     assert cr.grad(branching)(3.0) == 6.0
     assert cr.grad(branching)(0.5) == -1.0
-    with pytest.raises(TraceError, match="np.where") as caught:
+    with pytest.raises(TraceError, match=r"np\.where") as caught:
         cr.compile(branching)(3.0)
     assert "if x > 1:" in str(caught.value)
 
@@ -372,7 +382,14 @@ def test_branches_are_followed_by_run_and_refused_when_staged() -> None:
 
 @pytest.mark.parametrize(
     "function",
-    [lambda x: x, lambda x: x[:2], lambda x: x.T, np.ravel, lambda x: np.broadcast_to(x, (2, 3)), np.copy],
+    [
+        lambda x: x,
+        lambda x: x[:2],
+        lambda x: x.T,
+        np.ravel,
+        lambda x: np.broadcast_to(x, (2, 3)),
+        np.copy,
+    ],
 )
 def test_arguments_and_results_never_share_memory(function: Any) -> None:
     x, direction = X.copy(), np.ones(3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import wraps
 from typing import Any
 
@@ -33,7 +33,8 @@ def numeric_grad(
         argnums: which positional arguments to differentiate with respect to: a position, or a
             sequence of them (the gradient is then a tuple). They may be nested and modules.
         h: the step, relative to the entry: an entry x moves by ``h * max(1, |x|)``.
-        method: ``"central"`` for (f(x + s) - f(x - s)) / 2s, ``"forward"`` for (f(x + s) - f(x)) / s.
+        method: ``"central"`` for (f(x + s) - f(x - s)) / 2s, or ``"forward"`` for
+            (f(x + s) - f(x)) / s.
 
     Returns:
         A function of the same arguments; its result has the structure of the differentiated one.
@@ -99,7 +100,7 @@ def check_grads(
     >>> wrong = lambda x: np.abs(np.round(3 * x)) + x   # a step: its derivative is not its slope
     >>> check_grads(wrong, (0.5,))
     Traceback (most recent call last):
-    chainrule.errors.DifferentiationError: forward mode: the derivative with respect to argument 0...
+    chainrule.errors.DifferentiationError: forward mode: the derivative with respect to argument...
     """
     if not isinstance(args, tuple | list):
         raise DifferentiationError(
@@ -196,8 +197,8 @@ def _number(leaf: Any, name: str) -> Any:
     leaf = real(leaf, name)
     if isinstance(leaf, Traced):
         raise TraceError(
-            f"{name} of a numeric derivative is traced by an enclosing derivative, and a difference "
-            f"quotient has no derivative rule; use cr.grad inside of cr.grad ({current_origin()})"
+            f"{name} of a numeric derivative is traced by an enclosing derivative, and a "
+            f"difference quotient has no derivative rule; use cr.grad instead ({current_origin()})"
         )
     return leaf
 

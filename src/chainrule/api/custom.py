@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.api.gradients import name_of
 from chainrule.diff.reverse import pull_back
 from chainrule.errors import DifferentiationError, ShapeError, TraceError
 from chainrule.graph import shapes
@@ -73,7 +74,7 @@ def custom(
         return bind(
             custom, partials=partials, tangent=tangent, adjoint=adjoint, shape=shape, name=name
         )
-    name = name or getattr(function, "__name__", "custom")
+    name = name or name_of(function)
     if partials is None and tangent is None and adjoint is None:
         raise DifferentiationError(
             f"cr.custom({name}): give its derivative as partials=, tangent= or adjoint="
@@ -190,7 +191,8 @@ def _shape(
     except Exception as error:
         raise ShapeError(
             f"{name} failed on zeros of shapes {', '.join(map(str, found))}, which were tried to "
-            f"find the shape of its result ({type(error).__name__}: {error}); give cr.custom(shape=)"
+            f"find the shape of its result ({type(error).__name__}: {error}); give "
+            "cr.custom(shape=)"
         ) from error
 
 

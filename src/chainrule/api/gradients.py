@@ -64,6 +64,8 @@ class Recording:
             self.trees.append(tree)
             self.inputs += statements
         self.result = call_traced(function, entered, options)
+        if self.result is None:
+            result_statement(None, name_of(function))
 
     def split(self, leaves: list[Any]) -> list[Any]:
         """Leaves for all inputs -> one nested value for each differentiated argument."""

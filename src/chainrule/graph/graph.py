@@ -51,7 +51,7 @@ class Graph:
     >>> x = input_statement((), float, name="x")
     >>> graph = Graph((x,), (x * x,))
     >>> graph.evaluate(3.0)
-    (9.0,)
+    (np.float64(9.0),)
     >>> print(graph)
     v0 = input x: float64 ()
     v1 = multiply(v0, v0): float64 ()

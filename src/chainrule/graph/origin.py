@@ -8,6 +8,7 @@ differentiates.
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-_OWN_FOLDERS = (str(Path(__file__).resolve().parent.parent), str(Path(np.__file__).parent))
+_OWN_FOLDERS = tuple(
+    f"{folder}{os.sep}" for folder in (Path(__file__).resolve().parent.parent, Path(np.__file__).parent)
+)
 
 
 class Origin(NamedTuple):
