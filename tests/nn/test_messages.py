@@ -23,6 +23,12 @@ def foreign_weight() -> Any:
     return net(np.ones((2, 4)))
 
 
+def plain_weight() -> Any:
+    net = nn.MLP(4, [3], 1, seed=0)
+    net.layers[0].weight = np.ones((4, 3))  # type: ignore[assignment]
+    return net(np.ones((2, 4)))
+
+
 def fit(x: Any, y: Any, loss: str = "mse", net: Any = None, **options: Any) -> Any:
     net = nn.MLP(4, [3], 1, seed=0) if net is None else net
     return train.fit(net, loss, (x, y), epochs=1, progress=False, **options)
@@ -106,6 +112,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[Exception], list[str]]] = {
         foreign_weight,
         ShapeError,
         ["layers[0].bias has shape (5,)", "needs (3,)", "replaced"],
+    ),
+    "parameter replaced by a plain array": (
+        plain_weight,
+        nn.InputError,
+        ["layers[0].weight is a plain ndarray", "weight = nn.Parameter(...)"],
     ),
     "target without the outputs' axis": (
         lambda: nn.mean_squared_error(np.ones((10, 1)), np.ones(10)),

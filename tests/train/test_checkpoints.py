@@ -99,6 +99,10 @@ def test_a_function_in_a_network_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"layers\[1\]\.function is .* a module class"):
         train.save(net, tmp_path / "net")
     assert os.listdir(tmp_path) == []
+    dense = nn.Dense(2, 2)
+    dense.offset = np.ones(2)  # type: ignore[attr-defined]
+    with pytest.raises(CheckpointError, match=r"offset is .* nn.Parameter\(array, trainable=False"):
+        train.save(dense, tmp_path / "net")
     with pytest.raises(CheckpointError, match="plain JSON"):
         train.save(nn.Dense(2, 2), tmp_path / "net", extra={1, 2})
 

@@ -78,6 +78,15 @@ def test_classes_are_learned_from_integer_labels(rng: np.random.Generator) -> No
     assert len(history.metrics["accuracy"]) == 30
 
 
+def test_lists_of_numbers_are_data_too() -> None:
+    net = nn.MLP(2, [4], 1, "tanh", seed=0)
+    history = quiet(net, ([[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]))
+    assert history.epochs == 5
+    assert train.predict(net, [[0, 0], [1, 1]]).shape == (2, 1)
+    with pytest.raises(nn.InputError, match="rows of different lengths"):
+        quiet(net, ([[0, 0], [0]], [[0], [1]]))
+
+
 def test_weights_of_examples_count(rng: np.random.Generator) -> None:
     x = np.ones((40, 1))
     y = np.repeat([[0.0], [1.0]], 20, axis=0)

@@ -130,6 +130,12 @@ def check_parameters(module: Any) -> None:
         ShapeError: naming the parameter that was replaced by an array of another shape.
     """
     for name, expected in module.expected_shapes().items():
+        if not isinstance(getattr(module, name), Parameter):
+            kind = type(getattr(module, name)).__name__
+            raise InputError(
+                f"{place_of(module, name)} is a plain {kind}, which "
+                f"training would not change; write {name} = nn.Parameter(...){at_line()}"
+            )
         shape = np.shape(getattr(module, name))
         if shape != expected:
             hint = ""

@@ -36,6 +36,7 @@ class Dataset:
             )
         inputs, targets, weights = (*data, None)[:3]
         self.name = name
+        inputs = as_arrays(inputs)
         tree = Tree(inputs)
         if not isinstance(inputs, tuple | list | dict) and np.ndim(inputs) == 1:
             count = len(inputs)
@@ -124,6 +125,21 @@ class Dataset:
             checksum = zlib.crc32(f"{path}{leaf.shape}{leaf.dtype}".encode(), checksum)
             checksum = zlib.crc32(np.ascontiguousarray(leaf).view(np.uint8).data, checksum)
         return f"{self.count} examples, {checksum:08x}"
+
+
+def as_arrays(inputs: Any) -> Any:
+    """Lists of numbers as an array; arrays, and lists, tuples and dicts of arrays, as they are."""
+    if isinstance(inputs, list | tuple) and not any(
+        hasattr(leaf, "shape") for leaf in Tree(inputs).leaves
+    ):
+        try:
+            return np.asarray(inputs)
+        except ValueError:
+            raise InputError(
+                "the inputs are rows of different lengths; every example needs the same number of "
+                f"features{at_line()}"
+            ) from None
+    return inputs
 
 
 # Different streams of one seed.

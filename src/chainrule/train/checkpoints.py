@@ -120,9 +120,12 @@ def encode(net: Module) -> Any:
             return value.item()
         if isinstance(value, bool | int | float | str) or value is None:
             return value
+        advice = "write it as a module class with plain attributes"
+        if isinstance(value, np.ndarray):
+            advice = "wrap it: nn.Parameter(array, trainable=False)"
         raise CheckpointError(
             f"{path or type(net).__name__} is {value!r:.60} of type {type(value).__name__}, which "
-            "a file cannot hold; write it as a module class with plain attributes"
+            f"a file cannot hold; {advice}"
         )
 
     return value_of(net, "")

@@ -17,9 +17,10 @@ from chainrule.nn.checks import at_line, positive_whole
 from chainrule.nn.losses import Loss, loss_named
 from chainrule.nn.mode import evaluation
 from chainrule.nn.module import Module
+from chainrule.tracing.trees import Tree
 from chainrule.train import divergence, resume
 from chainrule.train import progress as progress_of
-from chainrule.train.batches import Dataset
+from chainrule.train.batches import Dataset, as_arrays
 from chainrule.train.checkpoints import CheckpointError, encode
 from chainrule.train.clipping import Clipping, clipping_of
 from chainrule.train.history import History
@@ -181,14 +182,12 @@ def predict(
     >>> predict(nn.MLP(2, [3], 1, seed=0), np.zeros((5, 2))).shape
     (5, 1)
     """
-    blank = np.zeros(_count(inputs), net.dtype)
-    return _predict(net, Dataset((inputs, blank), net.dtype), batch_size, executor)
-
-
-def _predict(net: Module, data: Dataset, batch_size: int, executor: str | None) -> np.ndarray:
+    positive_whole(batch_size, "batch_size")
+    inputs = as_arrays(inputs)
+    count = next((len(leaf) for leaf in Tree(inputs).leaves if np.ndim(leaf)), 0)
+    data = Dataset((inputs, np.zeros(count, net.dtype)), net.dtype)
     forward = compiled(make_forward(net), executor=executor)
-    parameters, states = trainable_values(net), state_values(net)
-    return _batched(forward, parameters, states, data, batch_size)
+    return _batched(forward, trainable_values(net), state_values(net), data, batch_size)
 
 
 def _batched(
@@ -199,16 +198,6 @@ def _batched(
         for start in range(0, data.count, batch_size)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _count(inputs: Any) -> int:
-    leaf = inputs
-    while isinstance(leaf, tuple | list | dict) and len(leaf):
-        first = next(iter(leaf.values())) if isinstance(leaf, dict) else leaf[0]
-        if np.ndim(first) == 0 or (isinstance(leaf, list) and not hasattr(first, "shape")):
-            break
-        leaf = first
-    return len(leaf)
 
 
 def _datasets(net: Module, data: Any, validation: Any, seed: int) -> tuple[Dataset, Dataset | None]:
