@@ -8,7 +8,15 @@ one that occurs twice is flattened once and shared again when it is rebuilt.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
+
+import numpy as np
+
+# What is surely a leaf, looked at first because nearly everything is one.
+_LEAVES = (np.ndarray, np.generic, float, int, str)
+# Forms: None for a leaf; _Shared for an object met before; else (type, names, own key, parts).
+_Form = Any
 
 
 class Tree:
@@ -26,40 +34,40 @@ class Tree:
     def __init__(self, value: Any) -> None:
         self.value = value
         self.leaves: list[Any] = []
-        self.paths: list[str] = []
-        self._shared: set[int] = set()
-        self._collect(value, "")
+        self._objects: list[Any] = []
+        self._positions: dict[int, int] = {}
+        self._form = self._flattened(value)
 
-    def _collect(self, value: Any, path: str) -> None:
-        if hasattr(type(value), "tree_children"):
-            if id(value) in self._shared:
-                return
-            self._shared.add(id(value))
+    def _flattened(self, value: Any) -> _Form:
+        if isinstance(value, _LEAVES):
+            self.leaves.append(value)
+            return None
+        kind = type(value)
+        if isinstance(value, dict):
+            return (dict, tuple(value), None, tuple(map(self._flattened, value.values())))
+        if kind is list or kind is tuple:
+            return (kind, len(value), None, tuple(map(self._flattened, value)))
         children = _children(value)
         if children is None:
             self.leaves.append(value)
-            self.paths.append(path)
-            return
-        for suffix, child in children:
-            self._collect(child, path + suffix)
+            return None
+        own = None
+        if hasattr(kind, "tree_children"):
+            known = self._positions.get(id(value))
+            if known is not None:
+                return _Shared(known)
+            position = self._positions[id(value)] = len(self._objects)
+            self._objects.append(value)
+            own = (position, value.tree_key() if hasattr(kind, "tree_key") else id(value))
+        names = tuple(name for name, _ in children)
+        return (kind, names, own, tuple(self._flattened(child) for _, child in children))
 
-    def rebuild(self, leaves: list[Any]) -> Any:
-        """The same structure around other leaves."""
-        remaining = iter(leaves)
-        rebuilt: dict[int, Any] = {}
-        return self._rebuild(self.value, remaining, rebuilt)
-
-    def _rebuild(self, value: Any, leaves: Iterator[Any], rebuilt: dict[int, Any]) -> Any:
-        if id(value) in rebuilt:
-            return rebuilt[id(value)]
-        children = _children(value)
-        if children is None:
-            return next(leaves)
-        parts = [self._rebuild(child, leaves, rebuilt) for _, child in children]
-        result = _rebuilt(value, parts)
-        if hasattr(type(value), "tree_children"):
-            rebuilt[id(value)] = result
-        return result
+    @cached_property
+    def paths(self) -> list[str]:
+        """The path of each leaf."""
+        found: list[str] = []
+        _collect_paths(self.value, "", found, set())
+        return found
 
     def key(self) -> Any:
         """A hashable description of the structure: equal keys mean trees of the same form.
@@ -67,11 +75,50 @@ class Tree:
         Objects that take part in trees describe what is not a leaf by ``tree_key``; without one,
         only the same object has the same key.
         """
-        return _key(self.value, set())
+        return self._form
+
+    def rebuild(self, leaves: list[Any]) -> Any:
+        """The same structure around other leaves."""
+        return self._rebuilt(self._form, iter(leaves), {})
+
+    def _rebuilt(self, form: _Form, leaves: Iterator[Any], done: dict[int, Any]) -> Any:
+        if form is None:
+            return next(leaves)
+        if type(form) is _Shared:
+            return done[form.position]
+        kind, names, own, forms = form
+        parts = [
+            next(leaves) if part is None else self._rebuilt(part, leaves, done) for part in forms
+        ]
+        if kind is dict:
+            return dict(zip(names, parts, strict=True))
+        if own is not None:
+            original = self._objects[own[0]]
+            result = original.tree_rebuild(dict(zip(original.tree_children(), parts, strict=True)))
+            done[own[0]] = result
+            return result
+        if kind is type(None):
+            return None
+        return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
     def map(self, function: Callable[..., Any], *others: list[Any]) -> Any:
         """Rebuild with ``function`` of each leaf (and of the leaves at its place in ``others``)."""
         return self.rebuild(list(map(function, self.leaves, *others)))
+
+
+class _Shared:
+    """An object that the tree has met before."""
+
+    __slots__ = ("position",)
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Shared) and other.position == self.position
+
+    def __hash__(self) -> int:
+        return self.position
 
 
 def _children(value: Any) -> list[tuple[str, Any]] | None:
@@ -91,27 +138,14 @@ def _children(value: Any) -> list[tuple[str, Any]] | None:
     return None
 
 
-def _rebuilt(value: Any, parts: list[Any]) -> Any:
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        return dict(zip(value, parts, strict=True))
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*parts)
-    if isinstance(value, list | tuple):
-        return type(value)(parts)
-    return value.tree_rebuild(dict(zip(value.tree_children(), parts, strict=True)))
-
-
-def _key(value: Any, seen: set[int]) -> Any:
+def _collect_paths(value: Any, path: str, found: list[str], seen: set[int]) -> None:
     if hasattr(type(value), "tree_children"):
         if id(value) in seen:
-            return "shared"
+            return
         seen.add(id(value))
     children = _children(value)
     if children is None:
-        return "leaf"
-    own = value.tree_key() if hasattr(type(value), "tree_key") else (
-        id(value) if hasattr(type(value), "tree_children") else None
-    )  # fmt: skip
-    return (type(value), own, tuple((name, _key(child, seen)) for name, child in children))
+        found.append(path)
+        return
+    for suffix, child in children:
+        _collect_paths(child, path + suffix, found, seen)
