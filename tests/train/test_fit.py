@@ -139,6 +139,28 @@ def test_penalties_shrink_weights_and_clipping_bounds_steps() -> None:
     assert moved == pytest.approx(0.5, rel=1e-4)
 
 
+def test_an_optimiser_of_ones_own_sees_each_parameter() -> None:
+    seen: set[str] = set()
+
+    class Layerwise(train.SGD):
+        def step(self, step: Any, parameter: Any, gradient: Any, memory: Any) -> Any:
+            seen.add(step.path)
+            return super().step(step, parameter, gradient, memory)
+
+    own, usual = (nn.MLP(1, [4], 1, "tanh", seed=0) for _ in range(2))
+    quiet(own, sine(), optimiser=Layerwise(0.1), rate=None)
+    quiet(usual, sine(), optimiser=train.SGD(0.1), rate=None)
+    assert seen == set(own.parameters())
+    assert_same(own, usual)
+
+
+def test_parameters_of_several_dtypes_keep_them() -> None:
+    net = nn.Sequential(nn.Dense(1, 3), nn.Dense(3, 1), seed=0)
+    net.layers[1] = net.layers[1].astype(np.float64)
+    quiet(net, sine(), optimiser="adamw")
+    assert [w.dtype.name for w in weights(net)] == ["float32"] * 2 + ["float64"] * 2
+
+
 def test_training_stays_in_float32() -> None:
     net = nn.MLP(1, [8], 1, dropout=0.2, seed=0)
     quiet(net, sine(), optimiser="adamw", clip=1.0, regulariser=nn.ElasticNet(1e-4, 1e-4))

@@ -24,7 +24,8 @@ from chainrule.train.batches import Dataset, as_arrays
 from chainrule.train.checkpoints import CheckpointError, encode
 from chainrule.train.clipping import Clipping, clipping_of
 from chainrule.train.history import History
-from chainrule.train.optimisers import Optimiser, optimiser_named
+from chainrule.train.optimisers import OPTIMISERS, Optimiser, optimiser_named
+from chainrule.train.packing import Packing
 from chainrule.train.resume import Position
 from chainrule.train.schedules import Schedule, schedule_of
 from chainrule.train.step import (
@@ -236,12 +237,16 @@ class _Trainer:
     def run(self, report: progress_of.Quiet) -> History:
         """Train; put the best weights into the network however it ends."""
         history = History(self.net, metrics={name: [] for name in self.metrics})
-        parameters = trainable_values(self.net)
+        values = trainable_values(self.net)
+        # An optimiser of one's own may treat each parameter by itself.
+        self.packing = Packing(values, together=type(self.optimiser) in OPTIMISERS.values())
+        parameters = self.packing.pack(values)
         position = Position(parameters, state_values(self.net), self.optimiser.init(parameters))
         self._check_fit()
         self.objective = make_objective(self.net, self.loss, self.regulariser)
         self.step = compiled(
-            make_step(self.objective, self.optimiser, self.clip), executor=self.executor
+            make_step(self.objective, self.optimiser, self.clip, self.packing),
+            executor=self.executor,
         )
         self.forward = compiled(make_forward(self.net), executor=self.executor)
         settings = self._settings()
@@ -261,7 +266,7 @@ class _Trainer:
         finally:
             report.close()
             history.steps = position.step
-            self.net.assign(position.best or {**position.parameters, **position.states})
+            self.net.assign(position.best or self._values(position))
         return history
 
     def _train(
@@ -289,7 +294,7 @@ class _Trainer:
             history.steps = position.step
             if history.monitored[-1] < history.best_loss - self.least_change:
                 history.best_epoch = position.epoch
-                position.best = {**position.parameters, **position.states}
+                position.best = self._values(position)
             if self.checkpoint is not None:
                 resume.save_position(self.checkpoint, position, history, settings)
             report.epoch(history)
@@ -332,7 +337,9 @@ class _Trainer:
 
         The sum of finite gradients can overflow as well: then there is no birth, and all is well.
         """
-        birth = divergence.first_nonfinite(self.objective, position.parameters, *batch)
+        birth = divergence.first_nonfinite(
+            self.objective, self.packing.unpack(position.parameters), *batch
+        )
         if birth is None and math.isfinite(loss):
             return
         raise NonFiniteError(
@@ -346,11 +353,17 @@ class _Trainer:
             return None, {}
         rows = max(FORWARD_ROWS, self.batch_size)
         with np.errstate(all="ignore"):
-            predictions = _batched(self.forward, position.parameters, position.states, data, rows)
+            parameters = self.packing.unpack(position.parameters)
+            predictions = _batched(self.forward, parameters, position.states, data, rows)
             loss = float(self._loss_of(predictions, data))
         return loss, {
             name: float(metric(predictions, data.targets)) for name, metric in self.metrics.items()
         }
+
+    def _values(self, position: Position) -> dict[str, Any]:
+        """All parameters and states of now by path, in arrays of their own."""
+        parameters = self.packing.unpack(position.parameters)
+        return {path: np.array(a) for path, a in {**parameters, **position.states}.items()}
 
     def _loss_of(self, predictions: Any, data: Dataset) -> Any:
         if data.weights is None:
@@ -384,7 +397,7 @@ class _Trainer:
     def _stopped_by_callback(self, position: Position, history: History) -> bool:
         stop = False
         for callback in self.callbacks:
-            copy = self.net.replaced({**position.parameters, **position.states})
+            copy = self.net.replaced(self._values(position))
             stop = callback(Epoch(position.epoch, history, copy)) is True or stop
         return stop
 

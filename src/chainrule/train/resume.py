@@ -22,7 +22,7 @@ class Position:
     """Where a training stands between two steps: everything that the next step depends on.
 
     Attributes:
-        parameters: trainable arrays by path.
+        parameters: trainable arrays, as they are packed.
         states: running statistics by path.
         memory: the optimiser's state.
         best: parameters and states of the best epoch so far, by path.

@@ -16,6 +16,7 @@ from chainrule.nn.mode import evaluation, training
 from chainrule.nn.module import Module
 from chainrule.train.clipping import Clipping
 from chainrule.train.optimisers import Optimiser, dense_gradient
+from chainrule.train.packing import Packing
 
 Arrays = dict[str, Any]
 
@@ -57,14 +58,15 @@ def make_objective(
 
 
 def make_step(
-    objective: Callable[..., Any], optimiser: Optimiser, clip: Clipping | None
+    objective: Callable[..., Any], optimiser: Optimiser, clip: Clipping | None, packing: Packing
 ) -> Callable[..., Any]:
     """One update of the parameters.
 
     Returns:
         (parameters, states, memory, inputs, targets, weights, key, rate) -> (loss, sum of the
-        objective and of all gradients, parameters, states, memory). The sum is finite only where
-        all of them are, which is how the loop finds a divergence without a look at each.
+        objective and of all gradients, parameters, states, memory). Parameters go in and out as
+        ``packing`` packs them. The sum is finite only where all of its terms are, which is how the
+        loop finds a divergence without a look at each.
     """
     both = value_and_grad(objective, has_aux=True)
 
@@ -79,15 +81,16 @@ def make_step(
         rate: Any,
     ) -> Any:
         (total, (value, updated)), gradients = both(
-            parameters, states, inputs, targets, weights, key
+            packing.unpack(parameters), states, inputs, targets, weights, key
         )
         gradients = {path: dense_gradient(gradient) for path, gradient in gradients.items()}
+        slopes = packing.pack(gradients)
         health = total
-        for gradient in gradients.values():
-            health = health + np.sum(gradient)
+        for slope in slopes.values():
+            health = health + np.sum(slope)
         if clip is not None:
-            gradients = clip(gradients)
-        parameters, memory = optimiser.update(parameters, gradients, memory, rate)
+            slopes = packing.pack(clip(gradients))
+        parameters, memory = optimiser.update(parameters, slopes, memory, rate)
         return value, health, parameters, updated, memory
 
     return step

@@ -1,0 +1,65 @@
+"""Parameters end to end in a few long vectors, so that an optimiser makes few calls on them.
+
+An optimiser that treats every number alike does not care which parameter it belongs to. A network
+of six small arrays then costs one pass of the update rule and not six.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.nn.regularisers import is_offset
+
+Arrays = dict[str, Any]
+
+
+class Packing:
+    """How parameters lie in vectors: one for the weights and one for the offsets of each dtype.
+
+    Args:
+        arrays: the parameters by path.
+        together: whether to join them; otherwise each stays an array of its own.
+
+    >>> packing = Packing({"a.weight": np.eye(2), "a.bias": np.zeros(2), "b.weight": np.ones(1)})
+    >>> vectors = packing.pack({"a.weight": np.eye(2), "a.bias": np.zeros(2), "b.weight": [5.0]})
+    >>> {name: vector.tolist() for name, vector in vectors.items()}
+    {'float64.weight': [1.0, 0.0, 0.0, 1.0, 5.0], 'float64.bias': [0.0, 0.0]}
+    >>> packing.unpack(vectors)["a.weight"].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    def __init__(self, arrays: Arrays, together: bool = True) -> None:
+        self.together = together
+        self.shapes = {path: tuple(np.shape(array)) for path, array in arrays.items()}
+        self.groups: dict[str, list[str]] = {}
+        for path, array in arrays.items():
+            self.groups.setdefault(f"{array.dtype}.{_kind(path)}", []).append(path)
+
+    def pack(self, arrays: Arrays) -> Arrays:
+        """The vectors, by dtype and kind, from arrays by path."""
+        if not self.together:
+            return dict(arrays)
+        return {
+            group: np.concatenate([np.reshape(arrays[path], (-1,)) for path in paths])
+            for group, paths in self.groups.items()
+        }
+
+    def unpack(self, vectors: Arrays) -> Arrays:
+        """The arrays by path, as views of the vectors."""
+        if not self.together:
+            return dict(vectors)
+        arrays = {}
+        for group, paths in self.groups.items():
+            start = 0
+            for path in paths:
+                end = start + int(np.prod(self.shapes[path], dtype=int))
+                arrays[path] = np.reshape(vectors[group][start:end], self.shapes[path])
+                start = end
+        return {path: arrays[path] for path in self.shapes}
+
+
+def _kind(path: str) -> str:
+    """The last name of the group's path: weight decay leaves offsets alone by their name."""
+    return "bias" if is_offset(path) else "weight"
