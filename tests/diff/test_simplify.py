@@ -63,6 +63,7 @@ CASES = [
     (e.maximum(X, Y), "maximum(x, y)"), (e.relu(X), "relu(x)"),
     (structural.where(X > 0, X, X), "x"), (structural.where(constant(1.0) > 0, X, Y), "x"),
     (structural.where(X > 0, structural.where(X > 0, X, Y), Z), "where(x > 0, x, z)"),
+    (structural.where(X > 0, X, structural.where(X > 0, Y, Z)), "where(x > 0, x, z)"),
     (structural.where(X > 0, X + X, -Y), "where(x > 0, 2*x, -y)"),
     (e.multiply(X > 0, Y), "y*where(x > 0, 1, 0)"),
     # No finite number may come out of a division by zero.

@@ -104,7 +104,13 @@ class Expression:
     # ----- values ---------------------------------------------------------------------------------
 
     def __call__(self, *values: Any) -> Any:
-        """The value at a point, one number per variable, in their order."""
+        """The value at a point: one number per variable, in their order, or arrays that broadcast.
+
+        Outside of its domain it is NaN or infinite.
+
+        Raises:
+            TraceError: where the number of values is not that of the variables.
+        """
         if len(values) != len(self._inputs):
             raise TraceError(
                 f"{len(values)} values were given for {len(self._inputs)} variables "
