@@ -123,10 +123,12 @@ def accumulate(adjoints: dict[Any, Any], target: Any, term: Any) -> None:
         adjoints[target] = term
     elif isinstance(present, Parts):
         present.add(term)
-    elif is_row_sparse(present) and is_row_sparse(term):
+    elif not is_row_sparse(term):
+        adjoints[target] = dense(present) + term
+    elif is_row_sparse(present):
         adjoints[target] = add_row_sparse(present, term)
     else:
-        adjoints[target] = dense(present) + dense(term)
+        adjoints[target] = present + dense(term)
 
 
 def _assembled(pieces: list[Piece], like: Statement) -> Statement:

@@ -19,9 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-_OWN_FOLDERS = tuple(
-    f"{folder}{os.sep}" for folder in (Path(__file__).resolve().parent.parent, Path(np.__file__).parent)
-)
+_FOLDERS = (Path(__file__).resolve().parent.parent, Path(np.__file__).parent)
+_OWN_FOLDERS = tuple(f"{folder}{os.sep}" for folder in _FOLDERS)
 
 
 class Origin(NamedTuple):
@@ -45,8 +44,9 @@ class Origin(NamedTuple):
 
 _inherited: ContextVar[Origin | None] = ContextVar("inherited_origin", default=None)
 _path: ContextVar[str] = ContextVar("module_path", default="")
-_is_own: dict[CodeType, bool] = {}
-_known: dict[tuple[CodeType, int, str], Origin] = {}
+_is_own: dict[str, bool] = {}
+# By the identity of the code object, whose hash is slow; the entry keeps the object alive.
+_known: dict[tuple[int, int, str], tuple[CodeType, Origin]] = {}
 
 
 def current_origin() -> Origin | None:
@@ -57,15 +57,16 @@ def current_origin() -> Origin | None:
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
-        own = _is_own.get(code)
+        own = _is_own.get(code.co_filename)
         if own is None:
-            own = _is_own[code] = code.co_filename.startswith(_OWN_FOLDERS)
+            own = _is_own[code.co_filename] = code.co_filename.startswith(_OWN_FOLDERS)
         if not own:
-            key = (code, frame.f_lasti, _path.get())
-            origin = _known.get(key)
-            if origin is None:
-                origin = Origin(code.co_filename, frame.f_lineno, code.co_name, key[2])
-                _known[key] = origin
+            key = (id(code), frame.f_lasti, _path.get())
+            known = _known.get(key)
+            if known is not None:
+                return known[1]
+            origin = Origin(code.co_filename, frame.f_lineno, code.co_name, key[2])
+            _known[key] = (code, origin)
             return origin
         frame = frame.f_back  # type: ignore[assignment]
     return None
