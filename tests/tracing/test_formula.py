@@ -60,7 +60,9 @@ def test_value(text: str, expected: float) -> None:
     assert value == pytest.approx(expected, rel=1e-14, abs=1e-15)
 
 
-@pytest.mark.parametrize("name", ["erf", "sigmoid", "softplus", "gelu", "silu", "elu", "leaky_relu"])
+@pytest.mark.parametrize(
+    "name", ["erf", "sigmoid", "softplus", "gelu", "silu", "elu", "leaky_relu"]
+)
 @pytest.mark.parametrize("x", [-1.5, 0.0, 2.0])
 def test_functions_are_those_of_the_table(name: str, x: float) -> None:
     assert parse(f"{name}(x)")(x) == getattr(functions, name)(x)
@@ -99,7 +101,12 @@ def test_numbers_take_the_dtype_of_what_they_meet() -> None:
 
 @pytest.mark.parametrize(
     ("text", "x", "expected"),
-    [("ln(x)", -1, math.nan), ("1/x", 0, math.inf), ("1/0", None, math.inf), ("x^0.5", -1, math.nan)],
+    [
+        ("ln(x)", -1, math.nan),
+        ("1/x", 0, math.inf),
+        ("1/0", None, math.inf),
+        ("x^0.5", -1, math.nan),
+    ],
 )
 def test_outside_of_the_domain_is_a_value_and_no_exception(
     text: str, x: float | None, expected: float
