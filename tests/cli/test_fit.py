@@ -50,15 +50,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_fit_from_beginning_to_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_flights(folder / "flights.csv")
-    status = main(["fit", "flights.csv", "--target", "delayed", "--ignore", "minutes,day", "--trees",
-                   "--json", "report.json", *QUICK])  # fmt: skip
+    arguments = "fit flights.csv --target delayed --ignore minutes,day --trees --json report.json"
+    status = main([*arguments.split(), *QUICK])
     printed = capsys.readouterr()
     assert status == 0 and not printed.err
     for expected in (
         "240 rows, 8 columns", "The columns and what became of them",
         "dropped: text whose values are all different", "ignored on request",
         'positive is "yes" (by its name)', "154 training, 38 validation, 48 test",
-        "relu, dropout 0.1; adamw at rate 0.001", "epoch 3  loss ", "all epochs done",
+        "relu, dropout 0.1; adamw at rate 0.001", "First the simpler models",
+        "epoch 3  loss ", "all epochs done",
         "kept the weights of epoch 3", "neural network", "logistic regression", "boosted trees",
         "majority class", "AUC, neural network less logistic regression", "accuracy", "log-loss",
         "Confusion of the neural network (rows: true, columns: predicted)", "Time: reading",
@@ -140,15 +141,16 @@ def test_every_option_is_heard(folder: Path) -> None:
         "fit flights.csv --target delayed --task binary --positive no --categories miles "
         "--numbers id --ignore tail --ignore minutes --test-fraction 0.3 --validation-fraction 0.1 "
         "--order-by day --hidden none --activation tanh --dropout 0 --optimizer momentum "
-        "--rate 0.02 --weight-decay 0.001 --batch 16 --epochs 2 --patience 1 --seed 9 --threads 2 "
+        "--rate 0.02 --weight-decay 0.001 --clip 2 --batch 16 --epochs 2 "
+        "--patience 1 --seed 9 --threads 2 "
         "-o m.safetensors --json r.json --quiet"
     )
     assert main(shlex.split(arguments)) == 0
     report = json.loads((folder / "r.json").read_text())
     expected = {
         "task": "binary", "positive": "no", "hidden": [], "activation": "tanh", "dropout": 0,
-        "optimiser": "momentum", "rate": 0.02, "weight_decay": 0.001, "batch": 16, "epochs": 2,
-        "patience": 1, "seed": 9, "validation_fraction": 0.1, "test_fraction": 0.3,
+        "optimiser": "momentum", "rate": 0.02, "weight_decay": 0.001, "clip": 2,
+        "batch": 16, "epochs": 2, "patience": 1, "seed": 9, "validation_fraction": 0.1, "test_fraction": 0.3,
         "group_by": None, "order_by": "day", "categories": ["miles"], "numbers": ["id"],
         "ignore": ["tail", "minutes"], "trees": False, "resamples": 1000, "threads": 2,
     }  # fmt: skip
@@ -321,7 +323,8 @@ def test_a_divergence_names_where_it_began(
     with np.errstate(all="ignore"):
         assert main([*arguments, "--rate", "1e30"]) == 2
     printed = capsys.readouterr().err
-    assert printed.startswith("error: ") and "Traceback" not in printed
+    assert printed.startswith("error: training diverged at step ") and "Traceback" not in printed
+    assert "layers[" in printed and "--rate" in printed and ".py" not in printed
     assert not list(folder.glob("*.safetensors"))
 
 

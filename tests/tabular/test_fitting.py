@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -261,8 +262,11 @@ def test_an_interrupt_before_the_first_epoch_leaves_nothing(
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_divergence_is_an_error() -> None:
     options = FitOptions(optimiser="sgd", rate=1e30, hidden=(8, 8), epochs=5)
+    table = checkerboard(300).drop_columns(["agree", "class"])
     with pytest.raises(NonFiniteError):
-        fit_table(checkerboard(300).drop_columns(["agree", "class"]), "product", options)
+        fit_table(table, "product", options)
+    bounded = replace(options, rate=0.1, clip=1e-3)
+    assert fit_table(table, "product", bounded)[1].training["best_epoch"] > 0
 
 
 def test_a_table_of_ten_rows() -> None:

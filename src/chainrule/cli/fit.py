@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from chainrule.errors import NonFiniteError
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.tabular.errors import TableError, plural, quoted
 from chainrule.tabular.files import check_writable
@@ -120,6 +121,8 @@ network_options = _options(
     click.option("--weight-decay", type=click.FloatRange(0), metavar="NUMBER",
                  help="Decay of the weights (adamw) or L2 penalty (others).  [default: 0.1 with "
                  "adamw, else 0]"),
+    click.option("--clip", type=_POSITIVE, metavar="NORM",
+                 help="Scale gradients of a larger norm down to it.  [default: never]"),
     click.option("--batch", type=_WHOLE, metavar="ROWS",
                  help="Rows in a step.  [default: by the number of rows, 32 to 512]"),
     click.option("--epochs", type=_WHOLE, metavar="COUNT",
@@ -197,16 +200,20 @@ def fit(
             markup=False, highlight=False,
         )  # fmt: skip
         report.print_columns(console)
-        console.print(plan_sentence(report) + "\n", markup=False, highlight=False)
+        console.print(plan_sentence(report), markup=False, highlight=False)
+        console.print("First the simpler models, then the network.\n")
 
-    model, report = fit_table(
-        rows,
-        target,
-        options,
-        source=str(table),
-        announce=None if quiet else announce,
-        progress=not quiet,
-    )
+    try:
+        model, report = fit_table(
+            rows,
+            target,
+            options,
+            source=str(table),
+            announce=None if quiet else announce,
+            progress=not quiet,
+        )
+    except NonFiniteError as error:
+        raise NonFiniteError(_in_options(str(error))) from error
     report = replace(report, seconds={"reading": reading, **report.seconds})
     # Files first: whoever reads the output may leave early.
     model.save(output, force=force)
@@ -229,6 +236,12 @@ def default_output(table: Path) -> Path:
     while stem.suffix.lower() in endings:
         stem = stem.with_suffix("")
     return Path(f"{stem}.safetensors")
+
+
+def _in_options(divergence: str) -> str:
+    """Where training diverged, without a line of code that whoever types commands has not."""
+    lines = [line for line in divergence.splitlines() if not line.lstrip().startswith("at ")]
+    return "\n".join([*lines, "  as options: --rate and --clip"])
 
 
 def _check_outputs(table: Path, output: Path, json_path: Path | None, force: bool) -> None:
@@ -269,9 +282,10 @@ def _print_ending(console: Console, report: Report, output: Path, json_path: Pat
     losses = training["validation_losses"]
     best = training["best_epoch"]
     how = "stopped by Ctrl-C" if training["interrupted"] else training["reason"]
+    unit = " (squared error in standard deviations)" if report.task == "regression" else ""
     console.print(
         f"Trained {plural(len(losses), 'epoch')} ({how}); kept the weights of epoch {best}, "
-        f"whose validation loss {losses[best - 1]:.4f} was the lowest.\n",
+        f"whose validation loss {losses[best - 1]:.4f}{unit} was the lowest.\n",
         markup=False, highlight=False,
     )  # fmt: skip
     report.print_results(console)

@@ -152,5 +152,5 @@ def _measure(trained: TabularModel, table: pa.Table, values: Sequence[NDArray[np
     )
     _note(
         f"measured on the {plural(score.rows, 'row')} with {name}: {measured} "
-        "(too good to be true if the model was trained on them)"
+        "(flattering where the model was trained on them)"
     )

@@ -345,6 +345,7 @@ def train_network(
         # Rows are dealt anew in each epoch: those left over now take part in the next.
         drop_last=True,
         schedule="cosine",
+        clip=chosen.clip,
         regulariser=nn.L2(decay) if decay and chosen.optimiser != "adamw" else None,
         patience=chosen.patience,
         progress=progress,

@@ -34,6 +34,7 @@ class FitOptions:
         optimiser: a name that `chainrule.train` knows.
         rate: learning rate at the start; it falls to 0 along half a cosine.
         weight_decay: decay of the weights with AdamW, strength of the L2 penalty with others.
+        clip: the largest norm of all gradients together; None is no bound.
         batch: rows in a step.
         epochs: passes over the training rows at most.
         patience: epochs without a better validation loss, after which training ends.
@@ -56,6 +57,7 @@ class FitOptions:
     optimiser: str = "adamw"
     rate: float | None = None
     weight_decay: float | None = None
+    clip: float | None = None
     batch: int | None = None
     epochs: int | None = None
     patience: int = 10
