@@ -150,7 +150,8 @@ def test_every_option_is_heard(folder: Path) -> None:
     expected = {
         "task": "binary", "positive": "no", "hidden": [], "activation": "tanh", "dropout": 0,
         "optimiser": "momentum", "rate": 0.02, "weight_decay": 0.001, "clip": 2,
-        "batch": 16, "epochs": 2, "patience": 1, "seed": 9, "validation_fraction": 0.1, "test_fraction": 0.3,
+        "batch": 16, "epochs": 2, "patience": 1, "seed": 9,
+        "validation_fraction": 0.1, "test_fraction": 0.3,
         "group_by": None, "order_by": "day", "categories": ["miles"], "numbers": ["id"],
         "ignore": ["tail", "minutes"], "trees": False, "resamples": 1000, "threads": 2,
     }  # fmt: skip
