@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from chainrule.cli.main import main
 from chainrule.demo import delays, flights
@@ -72,7 +73,7 @@ def test_quick_run_prints_every_part_in_order(printed: str) -> None:
 @needs_flights
 def test_piped_output_is_plain_text_of_100_columns(printed: str) -> None:
     assert "\x1b" not in printed
-    assert max(map(len, printed.splitlines())) <= 100
+    assert max(map(cell_len, printed.splitlines())) <= 100
 
 
 @needs_flights

@@ -7,6 +7,7 @@ import datetime
 import numpy as np
 import pyarrow as pa
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from chainrule import nn
@@ -311,3 +312,21 @@ def test_choices_set_the_sizes() -> None:
     quick = Choices(quick=True, seed=5, trees=False).settings
     assert (quick.epochs, quick.seed, quick.trees) == (2, 5, 0)
     assert Choices().settings == Settings()
+
+
+@pytest.mark.parametrize(("width", "with_slopes"), [(80, False), (100, True)])
+def test_every_push_is_printed_whole_on_narrow_consoles_too(
+    flights: pa.Table, data: Prepared, model: TabularModel, width: int, with_slopes: bool
+) -> None:
+    average = data.train.inputs.mean(axis=0, dtype=np.float64)
+    found = explain_flight(model, flights, 11, "test", average)
+    console = Console(width=width, no_color=True)
+    with console.capture() as capture:
+        pages.print_explanation(console, found)
+    lines = capture.get().splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert [line for line in lines if line.startswith(" v2 = relu(v1) ")]
+    for push in found.pushes[: pages.STRONGEST_PUSHES]:
+        (line,) = [line for line in lines if line.startswith(f" {push.name} ")]
+        assert push.value in line and f"{push.log_odds:+.3f}" in line
+        assert (push.slope in line) == (with_slopes or not push.slope)

@@ -145,7 +145,7 @@ FACTS = (
         "hour",
     ),
     _column("planned duration", "scheduled_minutes", "{:.0f} minutes", "minute"),
-    _column("traffic", "departures_that_hour", "{:.0f} flights in that hour", "flight"),
+    _column("traffic", "departures_that_hour", "{:.0f} flights an hour", "flight"),
     _column("month", "month"),
     _column("day of the week", "day_of_week"),
     _column("carrier", "carrier"),

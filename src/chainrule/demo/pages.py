@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-BAR_CELLS = 14
+BAR_CELLS = 10
 STRONGEST_PUSHES = 8
 STRONGEST_UNITS = 5
+WIDE = 96
+"""Columns of the console from which on the slopes fit beside the bars."""
 
 
 def say(console: Console, text: str) -> None:
@@ -131,7 +133,7 @@ def print_explanation(console: Console, found: Explanation) -> None:
         highlight=False,
     )
     title = "Which inputs pushed the prediction, and how far, in log-odds"
-    _print_table(console, title, _pushes_table(found))
+    _print_table(console, title, _pushes_table(found, with_slopes=console.width >= WIDE))
     way = found.attribution
     pushed = float(way.contributions.sum())
     say(
@@ -139,12 +141,13 @@ def print_explanation(console: Console, found: Explanation) -> None:
         f"Check: {way.start:+.4f} (average inputs) {pushed:+.4f} (all pushes) = "
         f"{way.start + pushed:+.4f}; the network says {way.end:+.4f}: a gap of {way.gap:.1e}.",
     )
-    say(
-        console,
+    said = (
         "Push: integrated gradients along the line from the average inputs to this flight's; "
-        "inputs made of one fact are summed. Slope: the derivative of the log-odds at this flight, "
-        "for one more unit.",
+        "inputs made of one fact are summed."
     )
+    if console.width >= WIDE:
+        said += " Slope: the derivative of the log-odds at this flight, for one more unit."
+    say(console, said)
     last = found.trace[-1].name
     title = (
         f"The adjoint trace: values on the way to the log-odds {last}, "
@@ -160,15 +163,16 @@ def print_explanation(console: Console, found: Explanation) -> None:
     _print_table(console, title, _units_table(hidden))
 
 
-def _pushes_table(found: Explanation) -> Table:
+def _pushes_table(found: Explanation, with_slopes: bool) -> Table:
     from rich.text import Text
 
     table = _table()
     table.add_column("fact", no_wrap=True)
     table.add_column("this flight", no_wrap=True)
-    table.add_column("push", justify="right")
+    table.add_column("push", justify="right", no_wrap=True)
     table.add_column("on time" + " " * (2 * BAR_CELLS + 1 - 14) + "delayed", no_wrap=True)
-    table.add_column("slope here", justify="right", no_wrap=True)
+    if with_slopes:
+        table.add_column("slope here", justify="right", no_wrap=True)
     strongest = found.pushes[:STRONGEST_PUSHES]
     rest = sum(push.log_odds for push in found.pushes[STRONGEST_PUSHES:])
     largest = max([abs(push.log_odds) for push in strongest] + [abs(rest), 1e-12])
@@ -184,10 +188,11 @@ def _pushes_table(found: Explanation) -> Table:
 
     for push in strongest:
         amount = f"{push.log_odds:+.3f}"
-        table.add_row(push.name, Text(push.value), amount, bar(push.log_odds), push.slope)
+        slope = [push.slope] if with_slopes else []
+        table.add_row(push.name, Text(push.value), amount, bar(push.log_odds), *slope)
     others = len(found.pushes) - len(strongest)
     if others:
-        table.add_row(f"the other {others}", "", f"{rest:+.3f}", bar(rest), "", style="dim")
+        table.add_row(f"the other {others}", "", f"{rest:+.3f}", bar(rest), style="dim")
     return table
 
 
@@ -195,17 +200,17 @@ def _trace_table(trace: Sequence[TraceLine]) -> Table:
     table = _table()
     table.add_column("statement")
     table.add_column("module")
-    table.add_column("entries", justify="right")
+    table.add_column("size", justify="right")
     table.add_column("values", justify="right")
     table.add_column("adjoints v̄", justify="right")
-    table.add_column("v̄ not 0", justify="right")
+    table.add_column("not 0", justify="right")
     for line in trace:
         table.add_row(
             f"{line.name} = {line.formula}",
             line.module,
             str(line.values.size),
-            _range(line.values),
-            _range(line.adjoints),
+            _range(line.values, 2),
+            _range(line.adjoints, 3),
             str(np.count_nonzero(line.adjoints)),
         )
     return table
@@ -227,10 +232,10 @@ def _units_table(hidden: TraceLine) -> Table:
     return table
 
 
-def _range(values: NDArray[np.float64]) -> str:
+def _range(values: NDArray[np.float64], digits: int) -> str:
     if values.size == 1:
         return f"{values[0]:+.4f}"
-    return f"{values.min():+.3f} to {values.max():+.3f}"
+    return f"{values.min():+.{digits}f} … {values.max():+.{digits}f}"
 
 
 def _print_table(console: Console, title: str, table: Table) -> None:
