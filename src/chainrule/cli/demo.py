@@ -8,7 +8,9 @@ import click
 
 
 @click.command(context_settings={"max_content_width": 100})
-@click.option("--quick", is_flag=True, help="A sample of days and short training: a minute less.")
+@click.option(
+    "--quick", is_flag=True, help="A sample of days and short training: seconds, not minutes."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
               help="Of the split, weights, order of rows, dropout and resampling.")  # fmt: skip
 @click.option("--no-trees", is_flag=True, help="Leave out boosted trees, the upper reference.")
@@ -20,7 +22,7 @@ import click
               help="Save the trained network.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite that file.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
-              help="Of matrix products and trees; more help on a quiet machine only.")  # fmt: skip
+              help="Of matrix products and trees; more only help on a quiet machine.")  # fmt: skip
 def demo(
     quick: bool,
     seed: int,
