@@ -190,6 +190,8 @@ def test_explanation_adds_up_from_facts_and_from_units(
     assert found.trace[-1].values[0] == pytest.approx(way.end)
     np.testing.assert_allclose(found.trace[0].adjoints, way.gradient, rtol=1e-9, atol=1e-12)
     assert [line.formula for line in found.trace[1:3]] == ["v0 W1 + b1", "relu(v1)"]
+    assert [line.rule for line in found.trace[-3:]] == ["v̄4·(v3 > 0)", "v̄5 W3ᵀ", "1"]
+    assert found.deviation < 1e-6
     shares = found.trace[-2].values @ found.trace[-2].adjoints
     bias = float(model.network.layers[-1].bias.value[0])
     assert shares + bias == pytest.approx(way.end, rel=1e-6)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chainrule.api.trace import trace
 from chainrule.demo.attribution import Attribution, integrated_gradients
 from chainrule.demo.features import FACTS, described, sum_by_fact
 from chainrule.demo.flights import GROUP_COLUMN, TARGET_COLUMN
 from chainrule.errors import ChainruleError
 from chainrule.functions import sigmoid
-from chainrule.nn.recording import Run
+from chainrule.show.style import TEXT
+from chainrule.show.trace import Trace
 from chainrule.tabular.encoders import NumberEncoder
 from chainrule.tabular.model import TabularModel
 from chainrule.tabular.preprocessing import Preprocessor
@@ -106,15 +108,16 @@ class TraceLine:
     """One statement of the network's trace at the flight.
 
     Attributes:
-        name, formula: such as `v1` and `v0 W1 + b1`.
-        module: where in the network it is computed.
+        name: such as `v1`.
+        formula: what it is, such as `v0 W1 + b1`.
+        rule: where its adjoint comes from, such as `v̄2·(v1 > 0)`.
         values: (n,) its values.
         adjoints: (n,) the derivative of the log-odds with respect to each.
     """
 
     name: str
     formula: str
-    module: str
+    rule: str
     values: NDArray[np.float64]
     adjoints: NDArray[np.float64]
 
@@ -133,6 +136,7 @@ class Explanation:
         pushes: of every fact, the strongest first.
         attribution: of every input.
         trace: the statements of the network, from the inputs to the log-odds.
+        deviation: of the trace's gradient from a central difference along a random direction.
     """
 
     title: str
@@ -144,6 +148,7 @@ class Explanation:
     pushes: tuple[Push, ...]
     attribution: Attribution
     trace: tuple[TraceLine, ...]
+    deviation: float
 
 
 def explain_flight(
@@ -167,7 +172,7 @@ def explain_flight(
     inputs = model.preprocessor.transform(table)
     attribution = integrated_gradients(model.network, average, inputs[0])
     exact = model.network.astype(np.float64)
-    run = exact.backward(np.ones((1, 1)), inputs.astype(np.float64))
+    recorded = trace(lambda flight: exact(flight), inputs.astype(np.float64))
     return Explanation(
         _title(facts),
         described(facts),
@@ -177,7 +182,8 @@ def explain_flight(
         bool(facts[TARGET_COLUMN]),
         _pushes(model.preprocessor, facts, attribution),
         attribution,
-        _trace_lines(run),
+        _trace_lines(recorded),
+        recorded.checks["flight"].deviation,
     )
 
 
@@ -213,23 +219,27 @@ def _slopes(preprocessor: Preprocessor, gradient: NDArray[np.float64]) -> dict[s
     }
 
 
-def _trace_lines(run: Run) -> tuple[TraceLine, ...]:
-    """The recorded call of a multilayer perceptron as statements with values and adjoints."""
-    layers = [path for path in run.calls if re.fullmatch(r"layers\[\d+\]", path)]
-    inputs = run[layers[0]]
-    lines = [_line("v0", "the flight", "", inputs.inputs[0], (inputs.input_adjoints or ())[0])]
-    for number, path in enumerate(layers, start=1):
-        before, activation = lines[-1].name, run[f"{path}.activation"]
-        name = f"v{len(lines)}"
-        adjoint = (activation.input_adjoints or ())[0]
-        formula = f"{before} W{number} + b{number}"
-        lines.append(_line(name, formula, path, activation.inputs[0], adjoint))
-        if activation.module.description() != "identity":
-            formula = f"{activation.module.description()}({name})"
-            output = (activation.output, activation.output_adjoint)
-            lines.append(_line(f"v{len(lines)}", formula, path, *output))
+def _trace_lines(recorded: Trace) -> tuple[TraceLine, ...]:
+    """The lines of a trace; layers are written with the letters that books use for them.
+
+    The engine prints a layer as `dense(v0, constant[164,256], constant[256])`.
+    """
+    layers = [line for line in recorded.lines if line.statement.primitive.name == "dense"]
+    number_of = {line.statement: number for number, line in enumerate(layers, start=1)}
+    lines = []
+    for line in recorded.lines:
+        rules = []
+        for sender, position, _ in line.contributions:
+            above = recorded.line(recorded.numbers[sender])
+            rule = above.local.sent(position, TEXT)
+            if sender in number_of:
+                rule = f"{TEXT.adjoint(above.number)} W{number_of[sender]}ᵀ"
+            rules.append(rule)
+        formula = "the flight" if line.input_name else line.expression()
+        if line.statement in number_of:
+            number = number_of[line.statement]
+            before = recorded.numbers[line.statement.arguments[0]]
+            formula = f"v{before} W{number} + b{number}"
+        values, adjoints = np.ravel(line.value), np.ravel(line.adjoint)
+        lines.append(TraceLine(line.name, formula, " + ".join(rules) or "1", values, adjoints))
     return tuple(lines)
-
-
-def _line(name: str, formula: str, module: str, values: Any, adjoints: Any) -> TraceLine:
-    return TraceLine(name, formula, module, np.ravel(values), np.ravel(adjoints))

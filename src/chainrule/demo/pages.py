@@ -153,7 +153,12 @@ def print_explanation(console: Console, found: Explanation) -> None:
         f"The adjoint trace: values on the way to the log-odds {last}, "
         f"adjoints v̄ = ∂{last}/∂v on the way back"
     )
-    _print_table(console, title, _trace_table(found.trace))
+    _print_table(console, title, _trace_table(found.trace, console.width >= WIDE))
+    say(
+        console,
+        f"Check: along a random direction, the central difference of {last} deviates from v̄0 by "
+        f"{found.deviation:.1e}.",
+    )
     hidden = found.trace[-2]
     shares = float(hidden.values @ hidden.adjoints)
     title = (
@@ -196,20 +201,21 @@ def _pushes_table(found: Explanation, with_slopes: bool) -> Table:
     return table
 
 
-def _trace_table(trace: Sequence[TraceLine]) -> Table:
+def _trace_table(trace: Sequence[TraceLine], with_rules: bool) -> Table:
     table = _table()
-    table.add_column("statement")
-    table.add_column("module")
+    table.add_column("statement", no_wrap=True)
     table.add_column("size", justify="right")
-    table.add_column("values", justify="right")
-    table.add_column("adjoints v̄", justify="right")
+    table.add_column("values", justify="right", no_wrap=True)
+    if with_rules:
+        table.add_column("adjoint", no_wrap=True)
+    table.add_column("adjoints v̄", justify="right", no_wrap=True)
     table.add_column("not 0", justify="right")
     for line in trace:
         table.add_row(
             f"{line.name} = {line.formula}",
-            line.module,
             str(line.values.size),
             _range(line.values, 2),
+            *([f"v̄{line.name.removeprefix('v')} = {line.rule}"] if with_rules else []),
             _range(line.adjoints, 3),
             str(np.count_nonzero(line.adjoints)),
         )
