@@ -203,6 +203,8 @@ def tidied(root: Statement, stop: set[Statement]) -> Statement:
             (argument, *_) = arguments
             if (argument.shape, argument.dtype) == (statement.shape, statement.dtype):
                 better = argument
+            elif statement.primitive.name == "convert" and argument.dtype.kind == "f":
+                better = argument  # A matter of digits, not of mathematics.
         if better is not None and better.shape == statement.shape:
             known[statement] = better
         elif arguments == statement.arguments:

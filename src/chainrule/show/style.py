@@ -59,6 +59,7 @@ def with_marks(text: str) -> str:
     'v3 @ v2ᵀ'
     """
     text = re.sub(r"transpose\(([^(),]+), axes=\(1, 0\)\)", r"\1ᵀ", text)
+    text = re.sub(r"sum_to_shape\(([^(),]+), shape=(\([^()]*\))\)", r"sum_to(\1, \2)", text)
     text = re.sub(  # A reduction undone: that the axes came back first is of no interest.
         r"broadcast_to\(reshape\(([^(),]+), shape=\([^()]*\)\), shape=(\([^()]*\))\)",
         r"broadcast_to(\1, \2)",
