@@ -21,7 +21,8 @@ import click
 @click.option("--output", type=click.Path(path_type=Path), metavar="MODEL.safetensors",
               help="Save the trained network.")  # fmt: skip
 @click.option("--table", type=click.Path(path_type=Path), metavar="FLIGHTS.csv",
-              help="Only write the flights with their weather as a table, to try `chainrule fit` on.")  # fmt: skip
+              help="Only write the flights with their weather as a table to try "
+              "`chainrule fit` on.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite that file.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
               help="Of matrix products and trees; more only help on a quiet machine.")  # fmt: skip
