@@ -98,6 +98,13 @@ examples: $(VENV)/.dev ## run every script in examples/, shortened, in a scratch
 			>"$$scratch/log" 2>&1 || { cat "$$scratch/log"; echo "error: $$script failed" >&2; exit 1; }; \
 	done
 
+.PHONY: bench
+bench: $(VENV)/.dev ## run the benchmarks beside the peers that are installed; QUICK=1 only sees that they run
+	@for script in benchmarks/*.py; do \
+		echo "$$script"; \
+		OMP_NUM_THREADS=1 $(BIN)/python "$$script" $(if $(QUICK),--quick) || exit 1; \
+	done
+
 .PHONY: check
 check: test lint doctest examples ## everything that is checked before a change is accepted
 
