@@ -356,7 +356,7 @@ def test_adjoints_that_do_not_fit() -> None:
     _, pull = cr.vjp(np.sin, X)
     with pytest.raises(ShapeError, match="adjoint 0 has shape"):
         pull(np.ones(2))
-    with pytest.raises(ShapeError, match="2 adjoints were given for 1"):
+    with pytest.raises(ShapeError, match=r"tuple with \[0\], \[1\], but .* is one array"):
         pull((X, X))
 
 

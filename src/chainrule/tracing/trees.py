@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import ShapeError
+from chainrule.graph.origin import current_origin
+
 # What is surely a leaf, looked at first because nearly everything is one.
 _LEAVES = (np.ndarray, np.generic, float, int, str)
 # Forms: None for a leaf; _Shared for an object met before; else (type, names, own key, parts).
@@ -77,6 +80,27 @@ class Tree:
         """
         return self._form
 
+    def leaves_of(self, other: Any, what: str) -> list[Any]:
+        """The leaves of another value of this structure, in the order of this tree's leaves.
+
+        Dicts are matched by their keys, in whatever order these stand. A list is an array where
+        this tree is a single leaf.
+
+        Raises:
+            ShapeError: where the structures differ, naming ``what``.
+
+        >>> Tree({"a": 0, "b": 0}).leaves_of({"b": 2, "a": 1}, "tangent")
+        [1, 2]
+        """
+        tree = Tree(np.asarray(other) if self._form is None and type(other) is list else other)
+        found = dict(zip(tree.paths, tree.leaves, strict=True))
+        if found.keys() != set(self.paths):
+            raise ShapeError(
+                f"the {what} is {_in_words(tree)}, but what it belongs to is {_in_words(self)}: "
+                f"both need the same structure ({current_origin()})"
+            )
+        return [found[path] for path in self.paths]
+
     def rebuild(self, leaves: list[Any]) -> Any:
         """The same structure around other leaves."""
         return self._rebuilt(self._form, iter(leaves), {})
@@ -104,6 +128,12 @@ class Tree:
     def map(self, function: Callable[..., Any], *others: list[Any]) -> Any:
         """Rebuild with ``function`` of each leaf (and of the leaves at its place in ``others``)."""
         return self.rebuild(list(map(function, self.leaves, *others)))
+
+
+def _in_words(tree: Tree) -> str:
+    if tree.paths == [""]:
+        return "one array"
+    return f"{type(tree.value).__name__} with {', '.join(tree.paths) or 'nothing'}"
 
 
 class _Shared:

@@ -239,6 +239,14 @@ def einsum_adjoint(g: Statement, position: int, *operands: Statement, subscripts
     )
 
 
+# An adjoint times a partial derivative. Where a choice was not taken the adjoint is 0, and whatever
+# that branch computed there, infinity or NaN, must not leave it: not in derivatives of any order.
+masked_product = multilinear(
+    "masked_product", meanings.masked_product, shapes.broadcast,
+    lambda g, a, b: sum_to(masked_product(g, b), a.shape),
+    lambda g, a, b: sum_to(masked_product(a, g), b.shape),
+    symbol="*",
+)  # fmt: skip
 einsum = multilinear(
     "einsum",
     lambda *operands, subscripts: np.einsum(subscripts, *operands, optimize=len(operands) > 2),
