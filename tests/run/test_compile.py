@@ -10,8 +10,10 @@ import chainrule as cr
 import chainrule.functions as F
 from chainrule.errors import ChainruleError, TraceError
 from chainrule.graph.graph import Graph
+from chainrule.tracing.trees import Tree
 
 RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(4, 4))
 
 
 def network(parameters, x, labels):
@@ -167,6 +169,63 @@ def test_random_numbers_depend_on_seed_stream_and_step_only():
     assert first.min() >= 0 and first.max() < 1 and abs(first.mean() - 0.5) < 0.05
 
 
+def transposed_by_einsum(x):
+    a, b = np.einsum("ij->ji", np.sin(x)), np.cos(x)
+    c = b * b + 1
+    return a + np.exp(c) * c
+
+
+def row_by_number(x, i):
+    a, b = np.sin(x)[i], np.cos(x[0])
+    c = np.tanh(x)
+    return a + b, c * (np.exp(c) * 2)
+
+
+def rows_of_a_table(table, w):
+    first, second = table[np.array([0, 2, 2])], table[np.array([1, 3, 0])]
+    return np.sum(np.sin(first * w) ** 2) + np.sum(np.exp(second) * w) + np.sum(np.tanh(w * w))
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (transposed_by_einsum, (X,)),
+        (row_by_number, (X, np.int64(1))),
+        (cr.grad(rows_of_a_table, (0, 1)), (X, X[:3])),
+    ],
+)
+def test_memory_is_not_used_again_while_something_looks_into_it(function, args):
+    for found, expected in zip(
+        Tree(cr.compile(function)(*args)).leaves, Tree(function(*args)).leaves, strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_options_of_a_custom_primitive_are_not_taken_for_one_another():
+    @cr.custom(partials=[1.0])
+    def shifted(x, *, by):
+        return x + by.sum()
+
+    # Printed, both arrays are [0. 0. 0. ... 0. 0. 0.].
+    zeros, sevens = np.zeros(5000), np.zeros(5000)
+    sevens[2500] = 7
+    f = cr.compile(lambda x: 10 * shifted(x, by=zeros) + shifted(x, by=sevens))
+    assert f(1.0) == 18
+
+
+@pytest.mark.parametrize("function", [np.sum, np.prod, np.cumsum, np.mean])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.bool_])
+def test_small_integers_add_up_as_numpy_adds_them(function, dtype):
+    x = np.array([200, 100, 50, 1]).astype(dtype)
+    found, expected = cr.compile(function)(x), function(x)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype
+
+
+def test_a_bool_traced_or_known_adds_up_alike():
+    assert cr.compile(lambda x: np.sum(x > 0))(np.ones(300)) == 300
+
+
 @pytest.mark.parametrize(
     ("function", "args", "words"),
     [
@@ -174,6 +233,9 @@ def test_random_numbers_depend_on_seed_stream_and_step_only():
         (lambda x: x[x > 0], (np.ones(3),), "masked selection"),
         (lambda x: [0.0] * int(np.argmax(x)), (np.ones(3),), "an index"),
         (lambda x: x, (np.array(["a"]),), "arrays of numbers"),
+        (lambda x: x & 1, (np.array([2]),), "np.bitwise_and of numbers"),
+        (lambda x: ~x, (np.array([2]),), "np.invert of numbers"),
+        (lambda x: np.take(x, [-1], mode="clip"), (np.ones(3),), "np.take with mode='clip'"),
     ],
 )
 def test_what_cannot_be_staged_names_the_line(function, args, words):

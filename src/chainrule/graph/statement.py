@@ -10,7 +10,7 @@ the statement that uses them: sorting by ``serial`` is a topological order, foun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ import numpy as np
 from chainrule.errors import ShapeError, TraceError
 from chainrule.graph.origin import Origin, current_origin
 from chainrule.graph.rowsparse import RowSparse
+from chainrule.graph.shapes import Gathered
 
 if TYPE_CHECKING:
     from chainrule.graph.primitive import Primitive
@@ -180,6 +181,21 @@ def captured(array: Any) -> Any:
         owner = array.base is None and not array.flags.writeable
         return array if owner else frozen(array.copy())
     return array
+
+
+def attribute_key(value: Any) -> Hashable:
+    """Something hashable that is equal only for attributes that mean the same.
+
+    >>> attribute_key((1, slice(0, 2))) == attribute_key((True, slice(0, 2)))
+    False
+    """
+    if isinstance(value, slice):
+        return (slice, *map(attribute_key, (value.start, value.stop, value.step)))
+    if isinstance(value, tuple | list):
+        return (type(value), *map(attribute_key, value))
+    # As text even 0.0 and -0.0 differ. What is no plain value is the same as itself only.
+    plain = isinstance(value, int | float | str | np.generic | np.dtype | Gathered)
+    return (type(value), repr(value) if plain else id(value))
 
 
 def input_statement(

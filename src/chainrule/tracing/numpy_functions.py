@@ -37,11 +37,27 @@ UFUNCS.update({
     np.floor_divide: e.floor_divide, np.greater: e.greater, np.greater_equal: e.greater_equal,
     np.less: e.less, np.less_equal: e.less_equal, np.equal: e.equal, np.not_equal: e.not_equal,
     np.logical_and: e.logical_and, np.logical_or: e.logical_or, np.logical_not: e.logical_not,
-    np.bitwise_and: e.logical_and, np.bitwise_or: e.logical_or, np.invert: e.logical_not,
     np.isfinite: e.isfinite, np.isnan: e.isnan, np.isinf: e.isinf,
     np.positive: s.copy, np.conjugate: s.copy,
     np.deg2rad: lambda x: x * (np.pi / 180), np.rad2deg: lambda x: x * (180 / np.pi),
 })  # fmt: skip
+
+
+def _of_masks(name: str, row: Any) -> Callable[..., Statement]:
+    """An operation on bits, for booleans; on numbers it is another one, which is not supported."""
+
+    def operation(*operands: Any) -> Statement:
+        masks = [as_statement(operand) for operand in operands]
+        if any(mask.dtype.kind != "b" for mask in masks):
+            raise TraceError(messages.unsupported(f"np.{name} of numbers"))
+        return row(*masks)
+
+    return operation
+
+
+UFUNCS[np.bitwise_and] = _of_masks("bitwise_and", e.logical_and)
+UFUNCS[np.bitwise_or] = _of_masks("bitwise_or", e.logical_or)
+UFUNCS[np.invert] = _of_masks("invert", e.logical_not)
 
 
 def implements(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -78,13 +94,16 @@ def count(x: Statement, axes: tuple[int, ...]) -> int:
 # ----- reductions -------------------------------------------------------------------------------
 
 
+def _accumulating(x: Statement, dtype: Any = None) -> Statement:
+    """x in the dtype in which NumPy adds and multiplies its entries up: no integer is too small."""
+    if dtype is None:
+        dtype = np.add.reduce(np.zeros(1, x.dtype)).dtype
+    return x if x.dtype == dtype else s.convert(x, dtype=np.dtype(dtype))
+
+
 @implements(np.sum)
 def sum_(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Statement:
-    x = as_statement(x)
-    if x.dtype.kind == "b" and dtype is None:
-        dtype = np.dtype(np.intp)
-    if dtype is not None and x.dtype != dtype:
-        x = s.convert(x, dtype=np.dtype(dtype))
+    x = _accumulating(as_statement(x), dtype)
     return s.sum_(x, axis=axes_of(axis, x.ndim), keepdims=bool(keepdims))
 
 
@@ -103,9 +122,7 @@ def average(x: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fals
         along = axis_of(axis, x.ndim)
         weights = reshape(weights, [n if i == along else 1 for i, n in enumerate(x.shape)])
         weights = s.broadcast_to(weights, shape=x.shape)
-    return sum_(x * weights, axis, keepdims=keepdims) / sum_(
-        weights, axis, keepdims=keepdims
-    )
+    return sum_(x * weights, axis, keepdims=keepdims) / sum_(weights, axis, keepdims=keepdims)
 
 
 @implements(np.var)
@@ -124,7 +141,7 @@ def std(x: Any, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Stat
 
 @implements(np.prod)
 def prod_(x: Any, axis: Any = None, keepdims: bool = False) -> Statement:
-    x = as_statement(x)
+    x = _accumulating(as_statement(x))
     return prod(x, axis=axes_of(axis, x.ndim), keepdims=bool(keepdims))
 
 
@@ -152,7 +169,7 @@ def all_(x: Any, axis: Any = None, keepdims: bool = False) -> Statement:
 
 @implements(np.cumsum)
 def cumsum(x: Any, axis: Any = None) -> Statement:
-    x = as_statement(x)
+    x = _accumulating(as_statement(x))
     if axis is None:
         x, axis = ravel(x), 0
     return s.cumulative_sum(x, axis=axis_of(axis, x.ndim))
@@ -431,6 +448,8 @@ def clip(x: Any, a_min: Any = None, a_max: Any = None, min: Any = None, max: Any
 @implements(np.take)
 def take(x: Any, indices: Any, axis: Any = None, mode: str = "raise") -> Statement:
     x = as_statement(x)
+    if mode != "raise":
+        raise TraceError(messages.unsupported("np.take", {"mode": mode}))
     if axis is None:
         x, axis = ravel(x), 0
     before = (slice(None),) * axis_of(axis, x.ndim)
@@ -526,7 +545,8 @@ def round_(x: Any, decimals: int = 0) -> Statement:
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8) -> Statement:
     a, b = as_statement(a), as_statement(b)
-    return e.absolute(a - b) <= atol + rtol * e.absolute(b)
+    near = e.logical_and(e.absolute(a - b) <= atol + rtol * e.absolute(b), e.isfinite(b))
+    return e.logical_or(near, e.equal(a, b))
 
 
 @implements(np.allclose)
