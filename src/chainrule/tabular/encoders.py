@@ -446,7 +446,8 @@ def _calendar(
     months = days.astype("datetime64[M]")
     years = days.astype("datetime64[Y]")
     day_of_year = _as_float(days - years)
-    length_of_year = _as_float((years + 1).astype("datetime64[D]") - years)
+    next_year = (years + np.timedelta64(1, "Y")).astype("datetime64[D]")
+    length_of_year = _as_float(next_year - years)
     turns: dict[str, NDArray[np.float64]] = {
         "month": (months.astype(np.int64) % 12) / 12.0,
         # 1970 began on a Thursday; Monday is the start of the circle.
