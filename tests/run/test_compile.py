@@ -8,6 +8,7 @@ import pytest
 
 import chainrule as cr
 import chainrule.functions as F
+from chainrule import nn
 from chainrule.errors import ChainruleError, TraceError
 from chainrule.graph.graph import Graph
 from chainrule.tracing.trees import Tree
@@ -211,6 +212,36 @@ def test_options_of_a_custom_primitive_are_not_taken_for_one_another():
     sevens[2500] = 7
     f = cr.compile(lambda x: 10 * shifted(x, by=zeros) + shifted(x, by=sevens))
     assert f(1.0) == 18
+
+
+def test_a_program_is_not_used_for_another_network_in_the_same_place():
+    f = cr.compile(lambda net, x: net(x))
+    for factor in range(20):  # Each network is gone when the next is made, often at its address.
+        net = nn.Sequential(lambda x, factor=factor: x * float(factor))
+        assert f(net, X[0, 0]) == X[0, 0] * factor
+
+
+def test_a_compiled_network_follows_its_parameters():
+    net = nn.Sequential(nn.Dense(2, 3, seed=0), nn.BatchNorm(3))
+    fast, x = cr.compile(net), np.ones((1, 2), np.float32)
+    for path, part in {**net.parameters(), **net.states()}.items():
+        np.testing.assert_allclose(fast(x), net(x), rtol=1e-6, err_msg=path)
+        net.assign({path: part.value + 0.5})
+    np.testing.assert_allclose(fast(x), net(x), rtol=1e-6)
+
+
+def test_a_compiled_function_follows_the_mode():
+    net, x = nn.Sequential(nn.Dense(4, 4, seed=0), nn.Dropout(0.5)), np.ones((2, 4), np.float32)
+    fast = cr.compile(lambda net, x: net(x))
+    evaluated = fast(net, x)
+    with nn.training(seed=3):
+        trained = [fast(net, x), fast(net, x)]
+        with nn.evaluation():
+            np.testing.assert_array_equal(fast(net, x), evaluated)
+    with nn.training(seed=3):
+        for found in trained:
+            np.testing.assert_allclose(found, net(x), rtol=1e-6)
+    np.testing.assert_array_equal(fast(net, x), evaluated)
 
 
 @pytest.mark.parametrize("function", [np.sum, np.prod, np.cumsum, np.mean])

@@ -16,7 +16,7 @@ from chainrule.graph.rowsparse import RowSparse
 from chainrule.graph.statement import Statement, input_statement
 from chainrule.run import make_plan
 from chainrule.tracing.parameter import Parameter
-from chainrule.tracing.record import is_tracing, result_statement, tracing
+from chainrule.tracing.record import result_statement, runs_as_written, tracing
 from chainrule.tracing.traced import Traced, lower
 from chainrule.tracing.trees import Tree
 
@@ -30,12 +30,14 @@ class Compiled:
         self.function = function
         self.static = frozenset([static] if isinstance(static, int) else static)
         self.executor = executor
+        # The parameters of a network are arguments too: they change when it is trained.
+        self._module = function if hasattr(type(function), "tree_children") else None
         self._programs: dict[Any, Program] = {}
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """The function's results, computed by the plan for these shapes."""
-        if is_tracing():  # An outer trace must see what happens inside.
+        if runs_as_written():  # An outer trace must see what happens inside.
             return self.function(*args, **options)
         tree, program = self._program(args, options)
         return program.run(tree)
@@ -43,7 +45,7 @@ class Compiled:
     def _program(self, args: Any, options: Any) -> tuple[Tree, Program]:
         # Static arguments are wrapped, which makes each of them one leaf that is never an array.
         marked = tuple(Fixed(a) if i in self.static else a for i, a in enumerate(args))
-        tree = Tree((marked, options))
+        tree = Tree((marked, options, self._module))
         tree.leaves = [_as_input(leaf) for leaf in tree.leaves]
         key = (tree.key(), tuple(_signature(leaf) for leaf in tree.leaves))
         program = self._programs.get(key)
@@ -77,14 +79,13 @@ class Program:
         entered: list[Any] = []
         for leaf, path in zip(tree.leaves, tree.paths, strict=True):
             if isinstance(leaf, np.ndarray | np.generic):
-                name = path.removeprefix("[0]").removeprefix("[1]") or "x"
-                inputs.append(input_statement(leaf.shape, leaf.dtype, name=name))
+                inputs.append(input_statement(leaf.shape, leaf.dtype, name=path[3:].lstrip(".")))
                 entered.append(Traced(inputs[-1]))
             else:
                 entered.append(leaf.value if isinstance(leaf, Fixed) else leaf)
-        args, options = tree.rebuild(entered)
+        args, options, module = tree.rebuild(entered)
         with tracing():
-            result = Tree(function(*args, **options))
+            result = Tree((function if module is None else module)(*args, **options))
         self.result = result
         self.dynamic = [_is_array(leaf) for leaf in result.leaves]
         outputs = [

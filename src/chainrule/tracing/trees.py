@@ -61,7 +61,7 @@ class Tree:
                 return _Shared(known)
             position = self._positions[id(value)] = len(self._objects)
             self._objects.append(value)
-            own = (position, value.tree_key() if hasattr(kind, "tree_key") else id(value))
+            own = (position, value.tree_key() if hasattr(kind, "tree_key") else Same(value))
         names = tuple(name for name, _ in children)
         return (kind, names, own, tuple(self._flattened(child) for _, child in children))
 
@@ -128,6 +128,24 @@ class Tree:
     def map(self, function: Callable[..., Any], *others: list[Any]) -> Any:
         """Rebuild with ``function`` of each leaf (and of the leaves at its place in ``others``)."""
         return self.rebuild(list(map(function, self.leaves, *others)))
+
+
+class Same:
+    """An object as a part of a key: equal to itself only, and alive as long as the key is.
+
+    (An ``id`` would pass to another object once this one is gone.)
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
 
 
 def _in_words(tree: Tree) -> str:
