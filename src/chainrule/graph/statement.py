@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.errors import ShapeError, TraceError
+from chainrule.errors import ChainruleError, ShapeError, TraceError
 from chainrule.graph.origin import Origin, current_origin
 from chainrule.graph.rowsparse import RowSparse
 from chainrule.graph.shapes import Gathered
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _serials = count()
 _NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 _PRIMITIVES: dict[str, Primitive] = {}
+_FAILURES = (ValueError, TypeError, IndexError, np.linalg.LinAlgError)
 _NUMBERS = frozenset({bool, int, float})
 
 
@@ -252,8 +253,10 @@ def apply(primitive: Primitive, *arguments: Any, **attributes: Any) -> Statement
         values.append(value)
     try:
         value = primitive.evaluate(*values, **attributes)
-    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError) as error:
-        raise _explained(error, primitive, arguments, attributes) from None
+    except _FAILURES as error:
+        explained = _explained(error, primitive, arguments, attributes)
+        # Where the shapes are not to blame, the line that failed may be a user's.
+        raise explained from (None if isinstance(explained, ChainruleError) else error)
     if type(value) is tuple:
         shape: Any = tuple(item.shape for item in value)
         dtype: Any = tuple(item.dtype for item in value)
@@ -299,8 +302,11 @@ def _explained(
         primitive.shape_of(arguments, attributes)
     except ShapeError as clearer:
         return _located(clearer, arguments)
+    if isinstance(error, ChainruleError):
+        return error
     shapes = ", ".join(str(argument.shape) for argument in arguments)
-    return type(error)(
+    kind = type(error) if type(error) in _FAILURES else ValueError
+    return kind(
         f"{primitive.name} of operands with shapes {shapes} failed at {current_origin()}: {error}"
     )
 
