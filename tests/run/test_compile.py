@@ -230,6 +230,18 @@ def test_a_compiled_network_follows_its_parameters():
     np.testing.assert_allclose(fast(x), net(x), rtol=1e-6)
 
 
+def test_a_method_can_be_compiled():
+    class Scale(nn.Module):
+        def __init__(self, factor):
+            self.factor = nn.Parameter(factor)
+
+        @cr.compile
+        def forward(self, x):
+            return x * self.factor
+
+    assert Scale(2.0)(3.0) == 6.0 and Scale(5.0).forward(3.0) == 15.0
+
+
 def test_a_compiled_function_follows_the_mode():
     net, x = nn.Sequential(nn.Dense(4, 4, seed=0), nn.Dropout(0.5)), np.ones((2, 4), np.float32)
     fast = cr.compile(lambda net, x: net(x))

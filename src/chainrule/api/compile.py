@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from chainrule.errors import TraceError
 from chainrule.graph.graph import Graph
 from chainrule.graph.origin import current_origin
 from chainrule.graph.rowsparse import RowSparse
-from chainrule.graph.statement import Statement, input_statement
+from chainrule.graph.statement import Statement, input_statement, plain
 from chainrule.run import make_plan
 from chainrule.tracing.parameter import Parameter
 from chainrule.tracing.record import result_statement, runs_as_written, tracing
@@ -41,6 +41,10 @@ class Compiled:
             return self.function(*args, **options)
         tree, program = self._program(args, options)
         return program.run(tree)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A compiled method, bound to its object like every other."""
+        return self if instance is None else partial(self, instance)
 
     def _program(self, args: Any, options: Any) -> tuple[Tree, Program]:
         # Static arguments are wrapped, which makes each of them one leaf that is never an array.
@@ -133,7 +137,7 @@ def _as_input(leaf: Any) -> Any:
                 f"cr.compile takes arrays of numbers, not of {leaf.dtype}; mark the argument "
                 f"static ({current_origin()})"
             )
-        return leaf
+        return plain(leaf)
     return leaf
 
 

@@ -176,9 +176,24 @@ def frozen(value: Any) -> Any:
     return value
 
 
+def plain(array: Any) -> Any:
+    """An array, unless it has an arithmetic of its own that a graph would lose.
+
+    Raises:
+        TraceError: for ``np.matrix``, masked arrays and other subclasses.
+    """
+    if isinstance(array, np.ndarray) and type(array) not in (np.ndarray, np.memmap):
+        raise TraceError(
+            f"a {type(array).__name__} has rules of its own, which would be lost; give a plain "
+            f"array, such as np.asarray(x) or x.filled(0.0) ({current_origin()})"
+        )
+    return array
+
+
 def captured(array: Any) -> Any:
     """A read-only array equal to ``array`` that later assignments to ``array`` do not reach."""
     if isinstance(array, np.ndarray):
+        array = plain(array)
         owner = array.base is None and not array.flags.writeable
         return array if owner else frozen(array.copy())
     return array

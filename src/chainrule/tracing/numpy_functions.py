@@ -75,12 +75,15 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """An ``axis`` argument as a sorted tuple of non-negative axes; None means all."""
     if axis is None:
         return tuple(range(ndim))
-    listed = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
+    listed = axis if isinstance(axis, tuple | list | range) else (axis,)
     return tuple(sorted(axis_of(a, ndim) for a in listed))
 
 
 def axis_of(axis: Any, ndim: int) -> int:
     """One axis counted from the front."""
+    if not isinstance(axis, int | np.integer):
+        given = "traced (mark the argument static)" if isinstance(axis, Statement) else repr(axis)
+        raise TraceError(f"an axis is a whole number; here it is {given} ({current_origin()})")
     if not -ndim <= axis < ndim:
         raise TraceError(f"axis {axis} of an array with {ndim} axes ({current_origin()})")
     return int(axis) % ndim
@@ -202,11 +205,13 @@ def _position(row: Any, x: Any, axis: Any) -> Statement:
 @implements(np.argsort)
 def argsort(x: Any, axis: int = -1, kind: Any = None, stable: Any = None) -> Statement:
     x = as_statement(x)
-    return s.argsort(x, axis=axis_of(axis, x.ndim))
+    return argsort(ravel(x), 0) if axis is None else s.argsort(x, axis=axis_of(axis, x.ndim))
 
 
 @implements(np.sort)
 def sort(x: Any, axis: int = -1, kind: Any = None, stable: Any = None) -> Statement:
+    if axis is None:
+        x, axis = ravel(x), 0
     return take_along_axis(x, argsort(x, axis), axis)
 
 
@@ -249,6 +254,7 @@ def matrix_transpose(x: Any) -> Statement:
 def swapaxes(x: Any, axis1: int, axis2: int) -> Statement:
     x = as_statement(x)
     order = list(range(x.ndim))
+    axis1, axis2 = axis_of(axis1, x.ndim), axis_of(axis2, x.ndim)
     order[axis1], order[axis2] = order[axis2], order[axis1]
     return s.transpose(x, axes=tuple(order))
 
@@ -315,24 +321,29 @@ def concatenate(arrays: Any, axis: Any = 0, dtype: Any = None) -> Statement:
     parts = [as_statement(x) for x in arrays]
     if axis is None:
         parts, axis = [ravel(x) for x in parts], 0
+    if dtype is not None:
+        parts = [s.convert(x, dtype=np.dtype(dtype)) for x in parts]
     return s.concatenate(*parts, axis=axis_of(axis, max(parts[0].ndim, 1)))
 
 
 @implements(np.stack)
 def stack(arrays: Any, axis: int = 0, dtype: Any = None) -> Statement:
     parts = [as_statement(x) for x in arrays]
-    return concatenate([expand_dims(x, axis) for x in parts], axis)
+    if len({x.shape for x in parts}) > 1:
+        shapes = ", ".join(str(x.shape) for x in parts)
+        raise ShapeError(f"stack needs arrays of one shape, not {shapes} ({current_origin()})")
+    return concatenate([expand_dims(x, axis) for x in parts], axis, dtype)
 
 
 @implements(np.vstack)
 def vstack(arrays: Any, dtype: Any = None) -> Statement:
-    return concatenate([atleast_2d(x) for x in arrays], 0)
+    return concatenate([atleast_2d(x) for x in arrays], 0, dtype)
 
 
 @implements(np.hstack)
 def hstack(arrays: Any, dtype: Any = None) -> Statement:
     parts = [atleast_1d(x) for x in arrays]
-    return concatenate(parts, 0 if parts[0].ndim == 1 else 1)
+    return concatenate(parts, 0 if parts[0].ndim == 1 else 1, dtype)
 
 
 @implements(np.column_stack)
@@ -389,7 +400,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Statement:
     x = as_statement(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
-    for step, a in zip(np.atleast_1d(shift), np.atleast_1d(axis), strict=True):
+    for step, a in np.broadcast(shift, axis):
         order = np.roll(np.arange(x.shape[a]), step)
         x = take(x, order, int(a))
     return x

@@ -137,6 +137,11 @@ def explicit_subscripts(subscripts: str, ndims: list[int]) -> str:
         output = ("..." if any(hidden) else "") + "".join(
             sorted(letter for letter in set(named) if named.count(letter) == 1)
         )
+    if any(hidden) and "..." not in output:
+        raise ShapeError(
+            f"einsum {subscripts!r}: the axes that ... stands for must stand in the output as well "
+            f"({current_origin()})"
+        )
     parts = [
         part.replace("...", letters[len(letters) - h :])
         for part, h in zip(parts, hidden, strict=True)

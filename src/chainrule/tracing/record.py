@@ -135,7 +135,7 @@ def leave(statement: Statement, row_sparse: bool = False) -> Any:
         )
     if isinstance(value, RowSparse):
         return value.coalesced() if row_sparse else value.to_dense()
-    return np.array(value) if value.shape else value
+    return np.array(value) if value.shape else value[()]
 
 
 def leave_zeros(like: Statement) -> Any:

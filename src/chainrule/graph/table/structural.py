@@ -211,7 +211,7 @@ def einsum_adjoint(g: Statement, position: int, *operands: Statement, subscripts
     """The adjoint of one operand: g and the other operands, contracted to its indices.
 
     An index repeated inside the operand becomes two indices joined by an identity matrix; an index
-    that only this operand has is filled with ones.
+    that only this operand has, or along which the others were broadcast, is filled with ones.
     """
     inputs, output = subscripts.split("->")
     letters = inputs.split(",")
@@ -230,7 +230,10 @@ def einsum_adjoint(g: Statement, position: int, *operands: Statement, subscripts
             fresh = next(unused)
             factors.append((letter + fresh, constant(np.eye(length, dtype=g.dtype))))
             letter = fresh
-        elif not any(letter in names for names, _ in factors):
+        elif not any(
+            letter in names and factor.shape[names.index(letter)] == length
+            for names, factor in factors
+        ):
             factors.append((letter, constant(np.ones(length, g.dtype))))
         target += letter
     return einsum(
