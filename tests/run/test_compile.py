@@ -300,6 +300,17 @@ def test_a_value_that_escaped_is_named():
         cr.compile(lambda y: y + kept[0])(2.0)
 
 
+def test_a_computed_state_does_not_leave_inside_of_a_network():
+    def moved(net, x):
+        with nn.training(np.array([0, 0])):
+            net = net.replaced({})
+            net(x)
+            return net.replaced({path: s.updated for path, s in net.states().items()})
+
+    with pytest.raises(TraceError, match="return their values as arrays"):
+        cr.compile(moved)(nn.BatchNorm(3), np.ones((4, 3)))
+
+
 def test_unknown_executor():
     with pytest.raises(ChainruleError, match="no executor 'abacus'"):
         cr.compile(lambda x: x, executor="abacus")(1.0)

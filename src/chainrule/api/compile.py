@@ -90,6 +90,14 @@ class Program:
         args, options, module = tree.rebuild(entered)
         with tracing():
             result = Tree((function if module is None else module)(*args, **options))
+        for part in result.objects:
+            if isinstance(part, Parameter) and not part.trainable and _is_traced(part.value):
+                raise TraceError(
+                    f"{getattr(function, '__name__', 'the function')} returned a network in which "
+                    "it had computed a state or a frozen parameter; these are constants of a "
+                    "compiled function: return their values as arrays and put them into the "
+                    f"network with assign ({current_origin()})"
+                )
         self.result = result
         self.dynamic = [_is_array(leaf) for leaf in result.leaves]
         outputs = [
@@ -139,6 +147,10 @@ def _as_input(leaf: Any) -> Any:
             )
         return plain(leaf)
     return leaf
+
+
+def _is_traced(value: Any) -> bool:
+    return isinstance(value, Traced) and not value.statement.is_constant
 
 
 def _is_array(leaf: Any) -> bool:

@@ -72,6 +72,11 @@ class Tree:
         _collect_paths(self.value, "", found, set())
         return found
 
+    @property
+    def objects(self) -> list[Any]:
+        """The modules and parameters of the tree, each once."""
+        return list(self._objects)
+
     def key(self) -> Any:
         """A hashable description of the structure: equal keys mean trees of the same form.
 
