@@ -13,19 +13,11 @@ from chainrule.graph.table import elementwise as e
 from chainrule.graph.table import nonlinear as n
 from chainrule.graph.table import structural as s
 from chainrule.tracing import messages
-from chainrule.tracing.numpy_functions import (
-    axes_of,
-    implements,
-    max__,
-    moveaxis,
-    ravel,
-    reshape,
-    squeeze,
-    sum_,
-    take,
-    transpose,
-)
-from chainrule.tracing.supported import UFUNCS
+from chainrule.tracing.axes import axes_of
+from chainrule.tracing.numpy_reductions import max__, sum_
+from chainrule.tracing.numpy_selection import take
+from chainrule.tracing.numpy_shapes import moveaxis, ravel, reshape, squeeze, transpose
+from chainrule.tracing.supported import UFUNCS, implements
 from chainrule.tracing.traced import as_statement
 
 
