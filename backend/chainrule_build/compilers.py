@@ -131,22 +131,24 @@ def _compiles(command: list[str]) -> bool:
 
 
 def _zig_entries(folder: Path) -> dict[str, str]:
-    """Wrapper scripts, because CMake wants a compiler that is one program."""
+    """Wrapper scripts, because CMake wants a compiler that is one program.
+
+    Zig compiles its standard library, a minute's work, when it first links with new flags: so
+    nothing is linked to find out what the compiler is and can do.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    commands = {
-        "CMAKE_CXX_COMPILER": ("zig-c++", f"c++ -target {zig_target()}"),
-        "CMAKE_AR": ("zig-ar", "ar"),
-        "CMAKE_RANLIB": ("zig-ranlib", "ranlib"),
-    }
-    entries = {}
-    for variable, (name, command) in commands.items():
+    entries = {"CMAKE_TRY_COMPILE_TARGET_TYPE": "STATIC_LIBRARY"}
+    for variable, name in (("CMAKE_CXX_COMPILER", "c++"), ("CMAKE_AR", "ar"), ("CMAKE_RANLIB", "ranlib")):
+        options = f"-target {zig_target()}" if name == "c++" else ""
         if sys.platform == "win32":
-            script = folder / f"{name}.cmd"
-            script.write_text(f'@"{sys.executable}" -m ziglang {command} %*\n', encoding="utf-8")
+            script = folder / f"zig-{name}.cmd"
+            text = f'@"{sys.executable}" -m ziglang {name} {options} %*\n'
         else:
-            script = folder / name
-            python = shlex.quote(sys.executable)
-            script.write_text(f'#!/bin/sh\nexec {python} -m ziglang {command} "$@"\n', encoding="utf-8")
-            script.chmod(script.stat().st_mode | stat.S_IXUSR)
+            script = folder / f"zig-{name}"
+            zig = f"exec {shlex.quote(sys.executable)} -m ziglang {name} {options}"
+            identify = f'case "$*" in *CMakeCXXCompilerId.cpp*) {zig} -c "$@";; esac\n'
+            text = "#!/bin/sh\n" + (identify if name == "c++" else "") + f'{zig} "$@"\n'
+        script.write_text(text, encoding="utf-8")
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
         entries[variable] = str(script.resolve())
     return entries
