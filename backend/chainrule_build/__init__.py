@@ -9,13 +9,24 @@ An editable install keeps its extension in ``src/chainrule``, beside the Python 
 with; `make native` builds it anew from what has changed.
 """
 
-from chainrule_build.hooks import build_editable as build_editable
-from chainrule_build.hooks import build_sdist as build_sdist
-from chainrule_build.hooks import build_wheel as build_wheel
-from chainrule_build.hooks import get_requires_for_build_editable as get_requires_for_build_editable
-from chainrule_build.hooks import get_requires_for_build_sdist as get_requires_for_build_sdist
-from chainrule_build.hooks import get_requires_for_build_wheel as get_requires_for_build_wheel
 from chainrule_build.hooks import (
-    prepare_metadata_for_build_editable as prepare_metadata_for_build_editable,
+    build_editable,
+    build_sdist,
+    build_wheel,
+    get_requires_for_build_editable,
+    get_requires_for_build_sdist,
+    get_requires_for_build_wheel,
+    prepare_metadata_for_build_editable,
+    prepare_metadata_for_build_wheel,
 )
-from chainrule_build.hooks import prepare_metadata_for_build_wheel as prepare_metadata_for_build_wheel
+
+__all__ = [
+    "build_editable",
+    "build_sdist",
+    "build_wheel",
+    "get_requires_for_build_editable",
+    "get_requires_for_build_sdist",
+    "get_requires_for_build_wheel",
+    "prepare_metadata_for_build_editable",
+    "prepare_metadata_for_build_wheel",
+]

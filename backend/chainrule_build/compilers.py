@@ -31,7 +31,7 @@ _TRIAL = """
 #include <concepts>
 #include <span>
 #include <thread>
-template <std::integral T> constexpr T width(T x) { return std::bit_width(static_cast<unsigned>(x)); }
+template <std::integral T> int width(T x) { return std::bit_width(static_cast<unsigned>(x)); }
 int trial(std::span<const int> xs) {
     std::thread([] {}).join();
     return xs.empty() ? 0 : width(xs[0]);
@@ -45,7 +45,7 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Compiler:
-    """A compiler and what CMake is told so as to use it.
+    """A compiler: the path of the machine's own, or of none where it is Zig's.
 
     ``name`` is for messages, ``key`` for the name of a folder.
     """
@@ -55,10 +55,11 @@ class Compiler:
     program: str | None = None
 
     def cmake_entries(self, folder: Path) -> dict[str, str]:
-        """CMake cache entries that choose this compiler; its wrappers are written into ``folder``."""
-        if self.program is not None:
-            return {"CMAKE_CXX_COMPILER": self.program}
-        return _zig_entries(folder)
+        """CMake cache entries that choose this compiler. Zig's wrappers are put in ``folder``."""
+        if self.program is None:
+            return _zig_entries(folder)
+        # CMake reads $CXX itself, with the launcher or the options that it may have.
+        return {} if os.environ.get("CXX") else {"CMAKE_CXX_COMPILER": self.program}
 
 
 def usable_compilers() -> list[Compiler]:
@@ -82,20 +83,18 @@ def machine_compiler() -> Compiler | None:
     """The machine's own C++20 compiler: ``$CXX`` if it is set, else what the PATH has."""
     named = os.environ.get("CXX")
     for candidate in [named] if named else ["c++", "g++", "clang++"]:
-        # CMake takes the flags in CXX ("ccache g++", "g++ -m32") itself; a path is enough otherwise.
-        words = shlex.split(candidate)
-        program = shutil.which(words[0]) if words else None
-        if program is not None and _compiles([program, *words[1:]]):
-            return Compiler(candidate, Path(words[0]).name, program if len(words) == 1 else candidate)
-    if sys.platform == "win32" and not named:
-        visual = shutil.which("cl")
-        return None if visual is None else Compiler("cl", "cl", visual)
-    return None
+        command = shlex.split(candidate)
+        program = shutil.which(command[0])
+        if program is not None and _compiles([program, *command[1:]]):
+            return Compiler(candidate, Path(program).name, program)
+    visual = None if named or sys.platform != "win32" else shutil.which("cl")
+    return None if visual is None else Compiler("cl", "cl", visual)
 
 
 def missing_headers() -> str | None:
     """What to install where Python's C headers are missing, as they are in Debian's python3."""
-    if any((Path(sysconfig.get_path(key)) / "Python.h").is_file() for key in ("include", "platinclude")):
+    folders = {sysconfig.get_path(kind) for kind in ("include", "platinclude")}
+    if any((Path(folder) / "Python.h").is_file() for folder in folders):
         return None
     version = "{}.{}".format(*sys.version_info)
     return (
@@ -109,7 +108,34 @@ def zig_target() -> str | None:
     target = _ZIG_TARGETS.get((sys.platform, platform.machine()))
     if target is None or sys.platform != "linux":
         return target
-    return target + ("-musl" if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or "") else "-gnu")
+    return target + ("-gnu" if platform.libc_ver()[0] == "glibc" else "-musl")
+
+
+def zig_requirement() -> str | None:
+    """What to require for a compiler, None where it cannot be had.
+
+    A requirement that cannot be had would stop the whole installation, so pip is asked first, where
+    there is a pip to ask.
+    """
+    if zig_target() is None:
+        return None
+    if not _pip("--version"):
+        return ZIG_REQUIREMENT
+    dry = ["--dry-run", "--no-deps", "--ignore-installed", "--no-input"]
+    return ZIG_REQUIREMENT if _pip("install", *dry, ZIG_REQUIREMENT) else None
+
+
+def _pip(*arguments: str) -> bool:
+    # pip hides itself from a build by PYTHONPATH.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    finished = subprocess.run(
+        [sys.executable, "-m", "pip", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment,
+        check=False,
+    )
+    return finished.returncode == 0
 
 
 def _compiles(command: list[str]) -> bool:
@@ -138,7 +164,8 @@ def _zig_entries(folder: Path) -> dict[str, str]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     entries = {"CMAKE_TRY_COMPILE_TARGET_TYPE": "STATIC_LIBRARY"}
-    for variable, name in (("CMAKE_CXX_COMPILER", "c++"), ("CMAKE_AR", "ar"), ("CMAKE_RANLIB", "ranlib")):
+    programs = {"CMAKE_CXX_COMPILER": "c++", "CMAKE_AR": "ar", "CMAKE_RANLIB": "ranlib"}
+    for variable, name in programs.items():
         options = f"-target {zig_target()}" if name == "c++" else ""
         if sys.platform == "win32":
             script = folder / f"zig-{name}.cmd"

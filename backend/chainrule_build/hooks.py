@@ -1,8 +1,11 @@
 """The hooks of PEP 517 and PEP 660."""
 
+import base64
+import hashlib
 import os
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -10,15 +13,14 @@ from typing import TypeAlias
 from scikit_build_core import build as scikit
 
 from chainrule_build.compilers import (
-    ZIG_REQUIREMENT,
     Compiler,
     Unavailable,
     machine_compiler,
     missing_headers,
     usable_compilers,
-    zig_target,
+    zig_requirement,
 )
-from chainrule_build.in_place import BUILDS, build_in_place, remove_in_place
+from chainrule_build.in_place import BUILDS, PACKAGE, build_in_place, remove_in_place
 
 NANOBIND_REQUIREMENT = "nanobind>=2.7"
 
@@ -34,11 +36,11 @@ def get_requires_for_build_wheel(config_settings: Settings | None = None) -> lis
     """CMake, Ninja, nanobind and a compiler, as far as this machine lacks them and can use them."""
     if core_wanted() is False or missing_headers() is not None:
         return []
-    compiler = [] if machine_compiler() is not None else [ZIG_REQUIREMENT]
-    if compiler and zig_target() is None:
-        return []
-    tools = scikit.get_requires_for_build_wheel(config_settings)
-    return [*tools, NANOBIND_REQUIREMENT, *compiler]
+    tools = [*scikit.get_requires_for_build_wheel(config_settings), NANOBIND_REQUIREMENT]
+    if machine_compiler() is not None:
+        return tools
+    zig = zig_requirement()
+    return [] if zig is None else [*tools, zig]
 
 
 get_requires_for_build_editable = get_requires_for_build_wheel
@@ -99,9 +101,29 @@ def build_editable(
     config_settings: Settings | None = None,
     metadata_directory: str | None = None,
 ) -> str:
-    """Build the core in place, where it can be, and write a wheel that points to ``src``."""
+    """Build the core in place, where it can be, and write a wheel that points to ``src``.
+
+    It does so by a path in a ``.pth`` file and nothing more, so that PYTHONPATH can name another
+    copy of the package and no code runs at each start of Python.
+    """
     update_in_place()
-    return scikit.build_editable(wheel_directory, {**(config_settings or {}), **_PURE})
+    with tempfile.TemporaryDirectory() as folder:
+        metadata = Path(folder) / prepare_metadata_for_build_editable(folder, config_settings)
+        files = {
+            str(path.relative_to(folder).as_posix()): path.read_bytes()
+            for path in sorted(metadata.rglob("*"))
+            if path.is_file() and path.name != "RECORD"
+        }
+    files["chainrule.pth"] = f"{PACKAGE.parent.resolve()}\n".encode()
+    name = metadata.name.removesuffix(".dist-info") + "-py3-none-any.whl"
+    rows = [f"{metadata.name}/RECORD,,\n"]
+    with zipfile.ZipFile(Path(wheel_directory) / name, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for path, content in files.items():
+            wheel.writestr(path, content)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+            rows.append(f"{path},sha256={digest},{len(content)}\n")
+        wheel.writestr(f"{metadata.name}/RECORD", "".join(rows))
+    return name
 
 
 def update_in_place() -> None:
@@ -120,7 +142,7 @@ def update_in_place() -> None:
 
 
 def core_wanted() -> bool | None:
-    """``CHAINRULE_NATIVE``: False for 0, True for 1, None (if it can be had) where it is not set."""
+    """``CHAINRULE_NATIVE``: False for 0, True for 1, None (where it can be had) if not set."""
     value = os.environ.get("CHAINRULE_NATIVE", "")
     if value not in ("", "0", "1"):
         raise SystemExit(f"error: CHAINRULE_NATIVE is {value!r}; it can be 0, 1 or nothing")
@@ -135,10 +157,13 @@ def _reason_without(attempt: Callable[[Compiler], None]) -> str | None:
         try:
             for compiler in usable_compilers():
                 try:
-                    return attempt(compiler)
+                    attempt(compiler)
+                    return None
                 except (subprocess.CalledProcessError, OSError, SystemExit) as error:
-                    print(f"chainrule: the native core did not build with {compiler.name}: {error}")
-            reason = "it did not compile; the compiler's messages are above (pip shows them with -v)"
+                    # scikit-build-core exits with a number and has said the rest.
+                    why = "" if str(error).isdigit() else f": {error}"
+                    print(f"chainrule: the native core did not build with {compiler.name}{why}")
+            reason = "it did not compile; the compiler says why above (pip shows it with -v)"
         except Unavailable as error:
             reason = str(error)
         if core_wanted():

@@ -16,15 +16,24 @@ BUILDS = Path("build") / "native"
 
 def build_in_place(compiler: Compiler) -> None:
     """Compile what has changed. Raises ``subprocess.CalledProcessError`` where that fails."""
-    tools = _tools()
     build = BUILDS / f"{sys.implementation.cache_tag}-{compiler.key}"
+    entries = {"CMAKE_BUILD_TYPE": "Release", "EXTENSION_FOLDER": str(PACKAGE.resolve())}
+    configure_and_build(compiler, build, entries)
+
+
+def configure_and_build(compiler: Compiler, build: Path, entries: dict[str, str]) -> None:
+    """Run CMake in the folder ``build`` with these cache entries.
+
+    Raises :class:`Unavailable` where its tools are missing, ``subprocess.CalledProcessError`` where
+    they fail.
+    """
+    tools = _tools()
     # All that a temporary environment may have changed is said again each time.
     entries = {
-        "CMAKE_BUILD_TYPE": "Release",
         "CMAKE_MAKE_PROGRAM": tools["ninja"],
         "Python_EXECUTABLE": sys.executable,
         "nanobind_DIR": tools["nanobind"],
-        "IN_PLACE": "ON",
+        **entries,
         **compiler.cmake_entries(build.parent / f"{build.name}-tools"),
     }
     configure = [tools["cmake"], "-S", ".", "-B", str(build), "-G", "Ninja"]
@@ -38,9 +47,7 @@ def build_in_place(compiler: Compiler) -> None:
 
 def remove_in_place() -> None:
     """Remove this interpreter's extension: after a failure or a refusal it would be out of date."""
-    suffixes = {sysconfig.get_config_var("EXT_SUFFIX"), ".abi3.so", ".pyd"}
-    for suffix in suffixes - {None}:
-        (PACKAGE / f"_native{suffix}").unlink(missing_ok=True)
+    (PACKAGE / f"_native{sysconfig.get_config_var('EXT_SUFFIX')}").unlink(missing_ok=True)
 
 
 def tools_missing() -> list[str]:
