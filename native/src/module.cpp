@@ -63,12 +63,12 @@ Enum enumerator(int value, int count, const char* what) {
 class PyProgram {
 public:
     PyProgram(const nb::list& buffers, const std::vector<SlotRow>& slots,
-              const std::vector<OpRow>& ops, nb::list callbacks)
-        : callbacks_(std::move(callbacks)), program_(describe(buffers, slots, ops, callbacks_)) {}
+              const std::vector<OpRow>& ops, int callbacks)
+        : program_(describe(buffers, slots, ops, callbacks)) {}
 
     // (steps done, whether a check stopped it)
     std::pair<int64_t, bool> run(const nb::sequence& inputs, const nb::sequence& outputs,
-                                 bool flush_denormals, int64_t steps,
+                                 const nb::list& callbacks, bool flush_denormals, int64_t steps,
                                  const std::vector<int64_t>& input_strides,
                                  const std::vector<int64_t>& output_strides, double seconds) {
         std::vector<Held> held_inputs(program_.inputs().size()),
@@ -76,9 +76,11 @@ public:
         std::vector<char*> in, out;
         take(inputs, program_.inputs(), held_inputs, in, steps, input_strides, "input");
         take(outputs, program_.outputs(), held_outputs, out, steps, output_strides, "output");
-        const std::function<void(int)> call = [this](int number) {
+        if (nb::len(callbacks) < static_cast<size_t>(program_.description().callbacks))
+            throw std::invalid_argument("a callback is missing");
+        const std::function<void(int)> call = [&callbacks](int number) {
             nb::gil_scoped_acquire acquired;
-            callbacks_[static_cast<size_t>(number)]();
+            callbacks[static_cast<size_t>(number)]();
         };
         nb::gil_scoped_release released;
         const auto outcome = program_.run(in.data(), out.data(), call, flush_denormals, steps,
@@ -98,9 +100,9 @@ public:
 
 private:
     static Description describe(const nb::list& buffers, const std::vector<SlotRow>& slots,
-                                const std::vector<OpRow>& ops, const nb::list& callbacks) {
+                                const std::vector<OpRow>& ops, int callbacks) {
         Description d;
-        d.callbacks = static_cast<int>(nb::len(callbacks));
+        d.callbacks = callbacks;
         for (nb::handle row : buffers) {
             const auto [kind, bytes, data] =
                 nb::cast<std::tuple<int, int64_t, nb::object>>(row);
@@ -150,7 +152,6 @@ private:
         }
     }
 
-    nb::list callbacks_;
     Program program_;
 };
 
@@ -185,6 +186,8 @@ nb::dict numbered(const char* const (&names)[count]) {
 }  // namespace
 
 NB_MODULE(_native, module) {
+    // Plans live as long as what caches them, which may be the interpreter.
+    nb::set_leak_warnings(false);
     module.doc() = "The native core of chainrule: op lists run over buffers.";
     module.def(
         "build_info",
@@ -233,11 +236,10 @@ NB_MODULE(_native, module) {
     module.attr("REDUCTIONS") = numbered(reduction_names);
     module.attr("ROW_MAPS") = numbered(map_names);
     nb::class_<PyProgram>(module, "Program")
-        .def(nb::init<const nb::list&, const std::vector<SlotRow>&, const std::vector<OpRow>&,
-                      nb::list>(),
+        .def(nb::init<const nb::list&, const std::vector<SlotRow>&, const std::vector<OpRow>&, int>(),
              nb::arg("buffers"), nb::arg("slots"), nb::arg("operations"), nb::arg("callbacks"))
         .def("run", &PyProgram::run, nb::arg("inputs"), nb::arg("outputs"),
-             nb::arg("flush_denormals") = false, nb::arg("steps") = 1,
+             nb::arg("callbacks") = nb::list(), nb::arg("flush_denormals") = false, nb::arg("steps") = 1,
              nb::arg("input_strides") = std::vector<int64_t>(),
              nb::arg("output_strides") = std::vector<int64_t>(), nb::arg("seconds") = 0.0)
         .def("arena", &PyProgram::arena, nb::arg("buffer"), nb::rv_policy::reference_internal);
