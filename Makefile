@@ -134,6 +134,13 @@ examples: $(VENV)/.dev $(VENV)/.native ## run every script in examples/, shorten
 sanitize: $(VENV)/.dev ## run tests/run on a core built with the address and undefined-behaviour sanitizers
 	@PYTHONPATH=backend $(BIN)/python -m chainrule_build.sanitize tests/run
 
+.PHONY: bench
+bench: $(VENV)/.dev $(VENV)/.native ## run the benchmarks beside the peers that are installed; QUICK=1 only sees that they run
+	@for script in benchmarks/*.py; do \
+		echo "$$script"; \
+		OMP_NUM_THREADS=1 $(BIN)/python "$$script" $(if $(QUICK),--quick) || exit 1; \
+	done
+
 .PHONY: check
 check: test lint doctest examples ## everything that is checked before a change is accepted
 

@@ -27,7 +27,7 @@ def failures_of(text: str, page: Path) -> str:
     test = doctest.DocTest(examples_of(text), {}, page.name, str(page), 0, None)
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     report: list[str] = []
-    doctest.DocTestRunner(optionflags=flags).run(test, out=report.append)
+    doctest.DocTestRunner(verbose=False, optionflags=flags).run(test, out=report.append)
     return "".join(report)
 
 

@@ -18,6 +18,7 @@ from chainrule.api.jacobians import jacobian as jacobian
 from chainrule.api.symbolic import Expression as Expression
 from chainrule.api.symbolic import from_sympy as from_sympy
 from chainrule.api.symbolic import symbolic as symbolic
+from chainrule.api.trace import trace as trace
 from chainrule.tracing.scan import scan as scan
 
 __version__ = "0.1.0"

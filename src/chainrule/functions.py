@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph.statement import Statement, lookup
-from chainrule.tracing.numpy_functions import axes_of, axis_of
+from chainrule.tracing.axes import axes_of, axis_of
 from chainrule.tracing.traced import Traced, as_statement, lower_inside
 
 

@@ -9,6 +9,7 @@ import io
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow
@@ -243,3 +244,16 @@ def test_importing_the_module_loads_only_numpy_of_the_heavy_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_written_table_reads_back_whole(tmp_path: Path) -> None:
+    from chainrule.demo.flights import write_flights
+    from chainrule.tabular.errors import TableError
+    from chainrule.tabular.reading import read_table
+
+    path = tmp_path / "flights.csv"
+    assert write_flights(path) == 327_346
+    table = read_table(path)
+    assert table.num_rows == 327_346 and "delayed" in table.column_names
+    with pytest.raises(TableError, match="--force"):
+        write_flights(path)

@@ -183,6 +183,34 @@ def test_misuse_is_named(misuse: Any, message: str) -> None:
         misuse()
 
 
+def test_it_may_differentiate_inside() -> None:
+    """Newton's square root: a primitive that computes with a derivative of its own."""
+
+    def root(a: Any) -> Any:
+        x = float(a)
+        for _ in range(20):
+            value, slope = cr.value_and_grad(lambda x: x**2 - a)(x)
+            x -= float(value / slope)
+        return x
+
+    newton = cr.custom(root, partials=[lambda a, y: 0.5 / y])
+    assert cr.grad(lambda a: a * newton(a))(4.0) == pytest.approx(3.0)
+    assert cr.compile(cr.grad(newton))(4.0) == pytest.approx(0.25)
+
+
+def test_a_failure_inside_keeps_its_own_line() -> None:
+    class Refused(ValueError):
+        def __init__(self, code: int, reason: str) -> None:
+            super().__init__(f"{code}: {reason}")
+
+    def refusing(x: Any) -> Any:
+        raise Refused(7, "not today")
+
+    with pytest.raises(ValueError, match=r"refusing of operands .*7: not today") as caught:
+        cr.grad(cr.custom(refusing, partials=[1.0]))(1.0)
+    assert isinstance(caught.value.__cause__, Refused)
+
+
 def test_a_rule_that_cannot_be_traced_says_where() -> None:
     f = cr.custom(np.sin, adjoint=lambda g, y, x: g * float(np.cos(x)))
     with pytest.raises(TraceError, match=r"np\.float64 arithmetic works as it is"):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule import functions as F
+from chainrule.errors import ShapeError
 from chainrule.tracing.parameter import Parameter
 
 
@@ -201,3 +202,46 @@ def test_broadcasting_is_undone(a: Any, b: Any, seed: int, operation: str) -> No
     moved = cr.jvp(function, (x, y), tangents)[1]
     pulled = sum(np.sum(p * t) for p, t in zip(pull(seeds), tangents, strict=True))
     assert np.sum(seeds * moved) == pytest.approx(pulled, abs=1e-9)
+
+
+# ----- choices ----------------------------------------------------------------------------------
+
+CHOICES: list[tuple[Any, float, float]] = [
+    # A branch that was taken, where the adjoint happens to be 0.
+    (lambda x: np.where(x < 5.0, np.sin(x) ** 2, 0.0), 0.0, 2.0),
+    (lambda x: np.where(abs(x) < 1.0, (3 * x) ** 2 / 2, abs(x)), 0.0, 9.0),
+    # A branch that was not taken, whose first or second derivative is infinite.
+    (lambda x: np.where(x > 0.0, x**1.5, 0.0 * x), 0.0, 0.0),
+    (lambda x: np.where(x > 0.0, np.sqrt(x), x**2), 0.0, 2.0),
+    (lambda x: np.where(x > 0.0, np.log(np.sqrt(x) * 3) * x, x**3), 0.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("function", "x", "expected"), CHOICES)
+@np.errstate(all="ignore")
+def test_second_derivatives_at_choices(function: Any, x: float, expected: float) -> None:
+    for second in (cr.grad(cr.grad(function)), cr.hessian(function)):
+        assert second(x) == expected
+        assert cr.compile(second)(x) == expected
+    assert cr.hvp(function, x, 1.0) == expected
+    assert cr.compile(lambda x: cr.hvp(function, x, 1.0))(x) == expected
+
+
+# ----- structures -------------------------------------------------------------------------------
+
+
+def test_dicts_are_matched_by_their_keys() -> None:
+    point, direction = {"a": 1.0, "b": 1.0}, {"b": 1.0, "a": 0.0}
+    assert cr.jvp(lambda p: 2 * p["a"] + 3 * p["b"], (point,), (direction,))[1] == 3
+    assert cr.hvp(lambda p: p["a"] ** 2 + p["b"] ** 3, point, direction) == {"a": 0, "b": 6}
+    _, pull = cr.vjp(lambda x: {"a": 2 * x, "b": 3 * x}, 1.0)
+    assert pull(direction) == (3,)
+    moved, _ = cr.train.SGD(1.0).update(point, direction, cr.train.SGD().init(point))
+    assert moved == {"a": 1.0, "b": 0.0}
+
+
+@pytest.mark.parametrize("direction", [{"a": 1.0}, {"a": 1.0, "c": 1.0}, [1.0, 1.0], 1.0])
+def test_other_structures_are_errors(direction: Any) -> None:
+    point = {"a": 1.0, "b": 1.0}
+    with pytest.raises(ShapeError, match=r"the tangent is .* dict with \['a'\], \['b'\]"):
+        cr.jvp(lambda p: p["a"] * p["b"], (point,), (direction,))

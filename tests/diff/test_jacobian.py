@@ -141,6 +141,11 @@ def test_jacobian_compiles():
     np.testing.assert_allclose(cr.compile(cr.jacobian(f))(x), cr.jacobian(f)(x))
 
 
+def test_of_nothing():
+    assert cr.jacobian(np.sin, sparse=True)(np.zeros(0)).shape == (0, 0)
+    assert cr.jacobian(np.sin)(np.zeros(0)).shape == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

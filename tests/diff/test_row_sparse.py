@@ -63,6 +63,16 @@ def test_second_order_through_rows():
     np.testing.assert_allclose(cr.hvp(loss, TABLE, v), expected)
 
 
+def test_second_order_where_one_look_up_does_not_vary():
+    def both(t):
+        return np.sum(t[ROWS % 2]) + loss(t)
+
+    v = np.ones_like(TABLE)
+    np.testing.assert_allclose(cr.hvp(both, TABLE, v), cr.hvp(loss, TABLE, v))
+    compiled = cr.compile(lambda t: cr.hvp(both, t, v))
+    np.testing.assert_allclose(compiled(TABLE), cr.hvp(loss, TABLE, v))
+
+
 def test_compiled_with_traced_rows():
     compiled = cr.compile(cr.grad(loss))
     for rows in (ROWS, ROWS[::-1].copy(), np.array([0, 0, 0, 0])):

@@ -132,6 +132,7 @@ def test_empty_sequence_returns_the_initial_carry():
         (lambda c, x: ((c, c), x), 0.0, np.ones(3), ShapeError, "parts"),
         (lambda c, x: (c, x[0]), 0.0, (np.ones(3), np.ones(2)), ShapeError, "one length"),
         (lambda c, x: (c, x), 0.0, None, ShapeError, "one length"),
+        (lambda c, x: (c + x, x), np.int64(0), np.ones(3), ShapeError, "begin with a float64"),
         (lambda c, x: (c if c > 0 else x, x), 0.0, np.ones(3), TraceError, "np.where"),
     ],
 )

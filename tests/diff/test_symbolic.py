@@ -254,8 +254,10 @@ def sympy_names(sympy, variables) -> dict:
 
 def readable(text: str) -> str:
     """SymPy reads == as a comparison of objects; ours compares numbers."""
-    return text.replace("x == y", "Eq(x, y)").replace("y == x**2", "Eq(y, x**2)").replace(
-        "x**2 == y", "Eq(x**2, y)"
+    return (
+        text.replace("x == y", "Eq(x, y)")
+        .replace("y == x**2", "Eq(y, x**2)")
+        .replace("x**2 == y", "Eq(x**2, y)")
     )
 
 

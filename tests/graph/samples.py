@@ -198,6 +198,11 @@ LISTED: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
         ((normal(2, 3), normal(2, 3, 1)), {}),
         ((normal(2, 1, 2, 2), normal(3, 2, 1)), {}),
     ],
+    "masked_product": [
+        ((normal(2, 3), normal(2, 3)), {}),
+        ((normal(3), normal(2, 1)), {}),
+        ((np.float64(2.0), normal(3)), {}),
+    ],
     "einsum": [
         ((normal(2, 3), normal(3, 2)), {"subscripts": "ij,jk->ik"}),
         ((normal(3, 3),), {"subscripts": "ii->i"}),

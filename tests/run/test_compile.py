@@ -1,17 +1,21 @@
 """cr.compile and the NumPy executor: the same numbers, memory of its own, clear errors."""
 
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import chainrule as cr
 import chainrule.functions as F
+from chainrule import nn
 from chainrule.errors import ChainruleError, TraceError
 from chainrule.graph.graph import Graph
 from chainrule.run import EXECUTORS
+from chainrule.tracing.trees import Tree
 
 RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(4, 4))
 
 
 def network(parameters, x, labels):
@@ -25,7 +29,7 @@ def network_arguments():
     sizes = [4, 8, 8, 3]
     parameters = [
         (RANDOM.normal(size=pair).astype(np.float32), np.zeros(pair[1], np.float32))
-        for pair in zip(sizes, sizes[1:], strict=False)
+        for pair in pairwise(sizes)
     ]
     x = RANDOM.normal(size=(5, 4)).astype(np.float32)
     return parameters, x, RANDOM.integers(0, 3, 5)
@@ -165,7 +169,106 @@ def test_random_numbers_depend_on_seed_stream_and_step_only():
     first, again, other = (plan(np.array(k, np.uint64))[0] for k in ((1, 0), (1, 0), (1, 1)))
     np.testing.assert_array_equal(first, again)
     assert abs(np.corrcoef(first, other)[0, 1]) < 0.1
-    assert 0 <= first.min() and first.max() < 1 and abs(first.mean() - 0.5) < 0.05
+    assert first.min() >= 0 and first.max() < 1 and abs(first.mean() - 0.5) < 0.05
+
+
+def transposed_by_einsum(x):
+    a, b = np.einsum("ij->ji", np.sin(x)), np.cos(x)
+    c = b * b + 1
+    return a + np.exp(c) * c
+
+
+def row_by_number(x, i):
+    a, b = np.sin(x)[i], np.cos(x[0])
+    c = np.tanh(x)
+    return a + b, c * (np.exp(c) * 2)
+
+
+def rows_of_a_table(table, w):
+    first, second = table[np.array([0, 2, 2])], table[np.array([1, 3, 0])]
+    return np.sum(np.sin(first * w) ** 2) + np.sum(np.exp(second) * w) + np.sum(np.tanh(w * w))
+
+
+@pytest.mark.parametrize(
+    ("function", "args"),
+    [
+        (transposed_by_einsum, (X,)),
+        (row_by_number, (X, np.int64(1))),
+        (cr.grad(rows_of_a_table, (0, 1)), (X, X[:3])),
+    ],
+)
+def test_memory_is_not_used_again_while_something_looks_into_it(function, args):
+    for found, expected in zip(
+        Tree(cr.compile(function)(*args)).leaves, Tree(function(*args)).leaves, strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_options_of_a_custom_primitive_are_not_taken_for_one_another():
+    @cr.custom(partials=[1.0])
+    def shifted(x, *, by):
+        return x + by.sum()
+
+    # Printed, both arrays are [0. 0. 0. ... 0. 0. 0.].
+    zeros, sevens = np.zeros(5000), np.zeros(5000)
+    sevens[2500] = 7
+    f = cr.compile(lambda x: 10 * shifted(x, by=zeros) + shifted(x, by=sevens))
+    assert f(1.0) == 18
+
+
+def test_a_program_is_not_used_for_another_network_in_the_same_place():
+    f = cr.compile(lambda net, x: net(x))
+    for factor in range(20):  # Each network is gone when the next is made, often at its address.
+        net = nn.Sequential(lambda x, factor=factor: x * float(factor))
+        assert f(net, X[0, 0]) == X[0, 0] * factor
+
+
+def test_a_compiled_network_follows_its_parameters():
+    net = nn.Sequential(nn.Dense(2, 3, seed=0), nn.BatchNorm(3))
+    fast, x = cr.compile(net), np.ones((1, 2), np.float32)
+    for path, part in {**net.parameters(), **net.states()}.items():
+        np.testing.assert_allclose(fast(x), net(x), rtol=1e-6, err_msg=path)
+        net.assign({path: part.value + 0.5})
+    np.testing.assert_allclose(fast(x), net(x), rtol=1e-6)
+
+
+def test_a_method_can_be_compiled():
+    class Scale(nn.Module):
+        def __init__(self, factor):
+            self.factor = nn.Parameter(factor)
+
+        @cr.compile
+        def forward(self, x):
+            return x * self.factor
+
+    assert Scale(2.0)(3.0) == 6.0 and Scale(5.0).forward(3.0) == 15.0
+
+
+def test_a_compiled_function_follows_the_mode():
+    net, x = nn.Sequential(nn.Dense(4, 4, seed=0), nn.Dropout(0.5)), np.ones((2, 4), np.float32)
+    fast = cr.compile(lambda net, x: net(x))
+    evaluated = fast(net, x)
+    with nn.training(seed=3):
+        trained = [fast(net, x), fast(net, x)]
+        with nn.evaluation():
+            np.testing.assert_array_equal(fast(net, x), evaluated)
+    with nn.training(seed=3):
+        for found in trained:
+            np.testing.assert_allclose(found, net(x), rtol=1e-6)
+    np.testing.assert_array_equal(fast(net, x), evaluated)
+
+
+@pytest.mark.parametrize("function", [np.sum, np.prod, np.cumsum, np.mean])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.bool_])
+def test_small_integers_add_up_as_numpy_adds_them(function, dtype):
+    x = np.array([200, 100, 50, 1]).astype(dtype)
+    found, expected = cr.compile(function)(x), function(x)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype
+
+
+def test_a_bool_traced_or_known_adds_up_alike():
+    assert cr.compile(lambda x: np.sum(x > 0))(np.ones(300)) == 300
 
 
 @pytest.mark.parametrize(
@@ -175,6 +278,9 @@ def test_random_numbers_depend_on_seed_stream_and_step_only():
         (lambda x: x[x > 0], (np.ones(3),), "masked selection"),
         (lambda x: [0.0] * int(np.argmax(x)), (np.ones(3),), "an index"),
         (lambda x: x, (np.array(["a"]),), "arrays of numbers"),
+        (lambda x: x & 1, (np.array([2]),), "np.bitwise_and of numbers"),
+        (lambda x: ~x, (np.array([2]),), "np.invert of numbers"),
+        (lambda x: np.take(x, [-1], mode="clip"), (np.ones(3),), "np.take with mode='clip'"),
     ],
 )
 def test_what_cannot_be_staged_names_the_line(function, args, words):
@@ -194,6 +300,17 @@ def test_a_value_that_escaped_is_named():
     cr.compile(leak)(1.0)
     with pytest.raises(TraceError, match="was kept and used here"):
         cr.compile(lambda y: y + kept[0])(2.0)
+
+
+def test_a_computed_state_does_not_leave_inside_of_a_network():
+    def moved(net, x):
+        with nn.training(np.array([0, 0])):
+            net = net.replaced({})
+            net(x)
+            return net.replaced({path: s.updated for path, s in net.states().items()})
+
+    with pytest.raises(TraceError, match="return their values as arrays"):
+        cr.compile(moved)(nn.BatchNorm(3), np.ones((4, 3)))
 
 
 def test_unknown_executor():

@@ -280,6 +280,14 @@ def test_arguments_that_are_not_real(argument: Any, text: str, second: bool) -> 
     assert not second or "argument 1" in str(caught.value)
 
 
+@pytest.mark.parametrize("array", [np.ma.array(X, mask=[0, 1, 0]), np.matrix([[1.0, 2.0]])])
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_arrays_with_rules_of_their_own_are_refused(array: Any) -> None:
+    for call in (cr.grad(np.sum), cr.compile(np.sum), lambda a: cr.grad(lambda x: x * a)(1.0)):
+        with pytest.raises(TraceError, match=f"a {type(array).__name__} has rules of its own"):
+            call(array)
+
+
 def test_integers_are_welcome_where_nothing_is_differentiated() -> None:
     labels = np.array([2, 0])
     found = cr.grad(lambda x, i, n: np.sum(x[i]) ** n)(X, labels, 2)
@@ -356,7 +364,7 @@ def test_adjoints_that_do_not_fit() -> None:
     _, pull = cr.vjp(np.sin, X)
     with pytest.raises(ShapeError, match="adjoint 0 has shape"):
         pull(np.ones(2))
-    with pytest.raises(ShapeError, match="2 adjoints were given for 1"):
+    with pytest.raises(ShapeError, match=r"tuple with \[0\], \[1\], but .* is one array"):
         pull((X, X))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.errors import TraceError
+from chainrule.errors import ChainruleError, TraceError
 from chainrule.tracing.supported import FUNCTIONS, UFUNCS
 from chainrule.tracing.trees import Tree
 
@@ -82,6 +82,7 @@ def cases() -> list[Case]:
     add(np.argmax, (np.argmax, M), (lambda x: np.argmax(x, axis=0), M))
     add(np.argmin, (np.argmin, M), (lambda x: np.argmin(x, axis=-1), M))
     add(np.argsort, (np.argsort, V), (lambda x: np.argsort(x, axis=0), M))
+    add(np.sort, (lambda x: np.sort(x, axis=None), M))
     add(np.sort, (np.sort, V), (lambda x: np.sort(x, axis=0), M), (np.sort, T))
     # shapes
     add(
@@ -158,6 +159,7 @@ def cases() -> list[Case]:
     add(
         np.roll,
         (lambda x: np.roll(x, 1), M),
+        (lambda x: np.roll(x, 1, axis=(0, 1)), M),
         (lambda x: np.roll(x, -2, axis=1), M),
         (lambda x: np.roll(x, (1, 2), axis=(0, 1)), M),
     )
@@ -305,6 +307,10 @@ def cases() -> list[Case]:
         ("i,i,i->", V, W, U),
         (",ij->ij", X, M),
         ("...,...->...", M, V),
+        # Lengths of 1 are broadcast.
+        ("ij,ij->ij", M, M[:, :1]),
+        ("ij,ij->i", M[:1], M),
+        ("...j,...j->...", T[:, :1], T),
         ("b...i,ij->b...j", T, rng.normal(size=(4, 2))),
     ):
         add(np.einsum, (lambda *x, s=subscripts: np.einsum(s, *x), *operands))
@@ -488,3 +494,33 @@ def test_gradients_equal_those_of_autograd(
     expected = autograd.grad(slope(autograd.grad, theirs), numbers)(*arguments)
     for left, right in zip(found, expected, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-8, atol=1e-8)
+
+
+# ----- functions without a derivative -----------------------------------------------------------
+
+
+def test_close_numbers_infinite_ones_too() -> None:
+    a = np.array([1.0, np.inf, np.inf, 1.0, np.nan])
+    b = np.array([np.inf, np.inf, -np.inf, 1.0 + 1e-9, np.nan])
+    np.testing.assert_array_equal(cr.compile(np.isclose)(a, b), np.isclose(a, b))
+
+
+@pytest.mark.parametrize("join", [np.concatenate, np.stack, np.vstack, np.hstack])
+def test_joined_arrays_have_the_dtype_asked_for(join: Any) -> None:
+    found = cr.compile(lambda x: join([x, x], dtype=np.float32))(M)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, join([M, M], dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda x: np.sum(x, axis="rows"), "an axis is a whole number; here it is 'rows'"),
+        (lambda x: np.swapaxes(x, 0, 5), "axis 5 of an array with 2 axes"),
+        (lambda x: np.stack([x, x[:1]]), r"one shape, not \(2, 3\), \(1, 3\)"),
+        (lambda x: np.einsum("...i->i", x), "must stand in the output as well"),
+    ],
+)
+def test_wrong_axes_are_named(function: Any, words: str) -> None:
+    with pytest.raises(ChainruleError, match=words):
+        cr.compile(function)(M)

@@ -390,6 +390,8 @@ def test_on_a_terminal_there_is_a_bar(
         ({"epochs": 0}, "epochs must be a whole number of at least 1, not 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
         ({"patience": -1}, "patience must be"),
+        ({"seed": -1}, "a seed is a whole number of at least 0"),
+        ({"seed": 2**70}, "a seed is a whole number of at least 0"),
         ({"validation": 1.5}, "validation=1.5 holds 300 of 200"),
         ({"metrics": {"error": lambda p, t: 0.0}}, "metrics are computed on validation data"),
         ({"optimiser": train.SGD(0.1), "rate": 0.2}, "given twice"),

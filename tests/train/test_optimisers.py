@@ -149,7 +149,7 @@ def test_weight_decay_leaves_biases_alone_unless_asked() -> None:
                 np.testing.assert_allclose(value, expected)
     weights = {"layers[0].weight": np.ones(2)}
     optimiser = train.AdamW(0.1, weight_decay=0.5)
-    moved, _ = optimiser.update(weights, {"w": np.zeros(2)}, optimiser.init(weights))
+    moved, _ = optimiser.update(weights, {"layers[0].weight": np.zeros(2)}, optimiser.init(weights))
     np.testing.assert_allclose(moved["layers[0].weight"], 0.95)
 
 
@@ -157,7 +157,7 @@ def test_wrong_gradients_and_rates_are_errors() -> None:
     sgd = train.SGD(0.1)
     with pytest.raises(cr.errors.ShapeError, match=r"shape \(2,\), but its gradient has shape \(3"):
         sgd.update(np.ones(2), np.ones(3), sgd.init(np.ones(2)))
-    with pytest.raises(cr.errors.ShapeError, match="1 gradients were given for 2 parameters"):
+    with pytest.raises(cr.errors.ShapeError, match="both need the same structure"):
         sgd.update([np.ones(2)] * 2, [np.ones(2)], sgd.init([np.ones(2)] * 2))
     with pytest.raises(cr.errors.ChainruleError, match="did you mean 'adam'"):
         optimiser_named("adan")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,10 @@ from chainrule.errors import TraceError
 from chainrule.graph.graph import Graph
 from chainrule.graph.origin import current_origin
 from chainrule.graph.rowsparse import RowSparse
-from chainrule.graph.statement import Statement, input_statement
+from chainrule.graph.statement import Statement, input_statement, plain
 from chainrule.run import make_plan
 from chainrule.tracing.parameter import Parameter
-from chainrule.tracing.record import is_tracing, result_statement, tracing
+from chainrule.tracing.record import result_statement, runs_as_written, tracing
 from chainrule.tracing.traced import Traced, lower
 from chainrule.tracing.trees import Tree
 
@@ -30,20 +30,26 @@ class Compiled:
         self.function = function
         self.static = frozenset([static] if isinstance(static, int) else static)
         self.executor = executor
+        # The parameters of a network are arguments too: they change when it is trained.
+        self._module = function if hasattr(type(function), "tree_children") else None
         self._programs: dict[Any, Program] = {}
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """The function's results, computed by the plan for these shapes."""
-        if is_tracing():  # An outer trace must see what happens inside.
+        if runs_as_written():  # An outer trace must see what happens inside.
             return self.function(*args, **options)
         tree, program = self._program(args, options)
         return program.run(tree)
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A compiled method, bound to its object like every other."""
+        return self if instance is None else partial(self, instance)
+
     def _program(self, args: Any, options: Any) -> tuple[Tree, Program]:
         # Static arguments are wrapped, which makes each of them one leaf that is never an array.
         marked = tuple(Fixed(a) if i in self.static else a for i, a in enumerate(args))
-        tree = Tree((marked, options))
+        tree = Tree((marked, options, self._module))
         tree.leaves = [_as_input(leaf) for leaf in tree.leaves]
         key = (tree.key(), tuple(_signature(leaf) for leaf in tree.leaves))
         program = self._programs.get(key)
@@ -77,14 +83,21 @@ class Program:
         entered: list[Any] = []
         for leaf, path in zip(tree.leaves, tree.paths, strict=True):
             if isinstance(leaf, np.ndarray | np.generic):
-                name = path.removeprefix("[0]").removeprefix("[1]") or "x"
-                inputs.append(input_statement(leaf.shape, leaf.dtype, name=name))
+                inputs.append(input_statement(leaf.shape, leaf.dtype, name=path[3:].lstrip(".")))
                 entered.append(Traced(inputs[-1]))
             else:
                 entered.append(leaf.value if isinstance(leaf, Fixed) else leaf)
-        args, options = tree.rebuild(entered)
+        args, options, module = tree.rebuild(entered)
         with tracing():
-            result = Tree(function(*args, **options))
+            result = Tree((function if module is None else module)(*args, **options))
+        for part in result.objects:
+            if isinstance(part, Parameter) and not part.trainable and _is_traced(part.value):
+                raise TraceError(
+                    f"{getattr(function, '__name__', 'the function')} returned a network in which "
+                    "it had computed a state or a frozen parameter; these are constants of a "
+                    "compiled function: return their values as arrays and put them into the "
+                    f"network with assign ({current_origin()})"
+                )
         self.result = result
         self.dynamic = [_is_array(leaf) for leaf in result.leaves]
         outputs = [
@@ -132,8 +145,12 @@ def _as_input(leaf: Any) -> Any:
                 f"cr.compile takes arrays of numbers, not of {leaf.dtype}; mark the argument "
                 f"static ({current_origin()})"
             )
-        return leaf
+        return plain(leaf)
     return leaf
+
+
+def _is_traced(value: Any) -> bool:
+    return isinstance(value, Traced) and not value.statement.is_constant
 
 
 def _is_array(leaf: Any) -> bool:

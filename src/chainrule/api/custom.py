@@ -19,7 +19,7 @@ from chainrule.graph.primitive import Kind, Primitive
 from chainrule.graph.statement import Statement, input_statement
 from chainrule.graph.table.nonlinear import total
 from chainrule.graph.table.structural import zeros_like
-from chainrule.tracing.record import tracing
+from chainrule.tracing.record import tracing, untraced
 from chainrule.tracing.traced import Traced, as_statement, lower
 
 Function = Callable[..., Any]
@@ -158,7 +158,8 @@ def _evaluate(
     function: Function, name: str, is_elementwise: bool, *arrays: Any, **options: Any
 ) -> Any:
     """The function's value as a real array of its own."""
-    result = function(*arrays, **options)
+    with untraced():
+        result = function(*arrays, **options)
     if isinstance(result, Traced):
         raise TraceError(
             f"{name} uses a traced value that is not among its arguments; pass it as one "

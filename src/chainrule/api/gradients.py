@@ -242,7 +242,7 @@ def vjp(function: Function, *args: Any) -> tuple[Any, Function]:
     outputs = [result_statement(leaf, name_of(function)) for leaf in output.leaves]
 
     def pull(adjoint: Any) -> tuple[Any, ...]:
-        seeds = _seeds(Tree(adjoint), outputs, "adjoint")
+        seeds = _fitting(output.leaves_of(adjoint, "adjoint"), outputs, "adjoint")
         adjoints = pull_back(outputs, seeds, recording.inputs)
         return tuple(
             recording.split(
@@ -258,19 +258,20 @@ def vjp(function: Function, *args: Any) -> tuple[Any, Function]:
 
 def matching_leaves(tangents: Any, recording: Recording, what: str) -> list[Statement]:
     """The leaves of ``tangents`` as statements that fit the recording's inputs."""
-    leaves = [leaf for tangent in tangents for leaf in Tree(tangent).leaves]
+    if len(tangents) != len(recording.trees):
+        raise ShapeError(
+            f"{len(tangents)} {what}s were given for {len(recording.trees)} arguments "
+            f"({current_origin()})"
+        )
+    leaves = [
+        leaf
+        for tree, tangent in zip(recording.trees, tangents, strict=True)
+        for leaf in tree.leaves_of(tangent, what)
+    ]
     return _fitting(leaves, recording.inputs, what)
 
 
-def _seeds(tree: Tree, outputs: list[Statement], what: str) -> list[Statement]:
-    return _fitting(tree.leaves, outputs, what)
-
-
 def _fitting(leaves: list[Any], statements: list[Statement], what: str) -> list[Statement]:
-    if len(leaves) != len(statements):
-        raise ShapeError(
-            f"{len(leaves)} {what}s were given for {len(statements)} arrays ({current_origin()})"
-        )
     seeds = []
     for number, (leaf, statement) in enumerate(zip(leaves, statements, strict=True)):
         lowered = lower(leaf)

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import ChainruleError
+from chainrule.tabular.files import check_writable, written_whole
 
 if TYPE_CHECKING:
     import pyarrow
@@ -116,6 +117,24 @@ def load_flights() -> pyarrow.Table:
     columns.update(_plane_columns(flights, _read_table(folder / "planes.csv")))
     columns.update(_weather_columns(flights, _read_table(folder / "weather.csv")))
     return pyarrow.table(columns).combine_chunks()
+
+
+def write_flights(path: str | Path, *, force: bool = False) -> int:
+    """Write the table of `load_flights` as CSV, whole or not at all.
+
+    Returns:
+        How many flights were written.
+
+    Raises:
+        TableError: the file exists and `force` is not given, or cannot be written.
+    """
+    import pyarrow.csv
+
+    check_writable(path, force=force)
+    flights = load_flights()
+    with written_whole(path) as file:
+        pyarrow.csv.write_csv(flights, file.buffer)
+    return flights.num_rows
 
 
 def _data_folder() -> Path:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.graph.primitive import Primitive
-from chainrule.graph.statement import Statement, lookup
+from chainrule.graph.statement import Statement, attribute_key, lookup
 
 Number = Fraction | float
 
@@ -387,14 +387,3 @@ def power_of_number(base: Number, exponent: Number) -> Number | None:
     if isinstance(base, float) or isinstance(exponent, float):
         return bounded(value)
     return as_fraction(value)
-
-
-def attribute_key(value: Any) -> Hashable:
-    """An attribute as something to compare: equal attributes have equal keys."""
-    if isinstance(value, slice):
-        return ("slice", value.start, value.stop, value.step)
-    if isinstance(value, tuple | list):
-        return tuple(attribute_key(item) for item in value)
-    if isinstance(value, bool | int | float | str | np.dtype | type(None)):
-        return (type(value).__name__, value)
-    return value if isinstance(value, Hashable) else id(value)

@@ -15,8 +15,9 @@ import numpy as np
 
 from chainrule.graph.graph import ancestors
 from chainrule.graph.origin import inherit_origin, preserved_origin
-from chainrule.graph.primitive import Kind
+from chainrule.graph.primitive import Kind, Primitive
 from chainrule.graph.statement import Statement
+from chainrule.graph.table.elementwise import multiply
 from chainrule.graph.table.nonlinear import total
 from chainrule.graph.table.structural import broadcast_to, convert, copy, zeros_like
 
@@ -88,12 +89,14 @@ def tangent_of(statement: Statement, tangents: list[Tangent]) -> Tangent:
     )
 
 
-def partial_times(partial: object, factor: Statement, statement: Statement) -> Tangent:
+def partial_times(
+    partial: object, factor: Statement, statement: Statement, product: Primitive = multiply
+) -> Tangent:
     """``factor`` times a partial derivative; the partials 1, -1 and 0 cost no product."""
     if callable(partial):
         partial = partial(*statement.arguments, statement, **statement.attributes)
     if isinstance(partial, Statement):
-        return factor * partial
+        return product(factor, partial)
     if partial is None or partial == 0:
         return None
     if partial == 1:

@@ -120,7 +120,7 @@ def _decompressed(choice: Choice, groups: np.ndarray, passes: np.ndarray) -> Any
     from scipy import sparse
 
     shape = (choice.rows, choice.columns)
-    if is_diagonal(choice.pattern):
+    if choice.passes and is_diagonal(choice.pattern):
         return sparse.dia_array((passes[:1], [0]), shape)
     places = choice.pattern.tocoo()
     row, column = places.row, places.col

@@ -22,10 +22,11 @@ from chainrule.graph.graph import ancestors
 from chainrule.graph.origin import inherit_origin, preserved_origin
 from chainrule.graph.primitive import Kind, Primitive
 from chainrule.graph.statement import Statement, input_statement
-from chainrule.graph.table.elementwise import choose, equal
+from chainrule.graph.table.elementwise import multiply
 from chainrule.graph.table.structural import (
     add_row_sparse,
     convert,
+    masked_product,
     put_slice,
     put_slices,
     sum_to,
@@ -82,16 +83,16 @@ def pull_back(
                 continue
             active = [argument in varying for argument in statement.arguments]
             is_below_choice = statement in below_choices
-            if is_below_choice or statement.primitive.name == "where":
+            if is_below_choice or statement.primitive.name in ("where", "masked_product"):
                 below_choices.update(statement.arguments)
+            product = masked_product if is_below_choice else multiply
             if statement.primitive is take_slice and observe is None:
                 piece = (statement.attributes["index"], dense(adjoint))
                 pieces.setdefault(statement.arguments[0], []).append(piece)
                 continue
-            for position, contribution in enumerate(adjoints_of(statement, adjoint, active)):
+            contributions = adjoints_of(statement, adjoint, active, product)
+            for position, contribution in enumerate(contributions):
                 if contribution is not None:
-                    if is_below_choice and statement.primitive.kind is Kind.ELEMENTWISE:
-                        contribution = _zero_where_zero(adjoint, contribution)
                     argument = statement.arguments[position]
                     contribution = _fitted(contribution, argument)
                     if observe is not None:
@@ -164,8 +165,17 @@ def dense(adjoint: Statement) -> Statement:
     return to_dense(adjoint) if is_row_sparse(adjoint) else adjoint
 
 
-def adjoints_of(statement: Statement, adjoint: Statement, active: list[bool]) -> list[Adjoint]:
-    """What one statement sends to each of its arguments; None where nothing, or not active."""
+def adjoints_of(
+    statement: Statement, adjoint: Statement, active: list[bool], product: Primitive = multiply
+) -> list[Adjoint]:
+    """What one statement sends to each of its arguments; None where nothing, or not active.
+
+    Args:
+        statement: with its arguments.
+        adjoint: of the statement.
+        active: for each argument whether its adjoint is wanted.
+        product: of the adjoint and a partial derivative: ``masked_product`` below a choice.
+    """
     row = statement.primitive
     if "adjoint" in row.rules:
         return row.rules["adjoint"](statement, adjoint, active)
@@ -177,7 +187,7 @@ def adjoints_of(statement: Statement, adjoint: Statement, active: list[bool]) ->
         adjoint = dense(adjoint)
     if row.kind is Kind.ELEMENTWISE:
         return [
-            partial_times(partial, adjoint, statement) if varies else None
+            partial_times(partial, adjoint, statement, product) if varies else None
             for partial, varies in zip(row.partials, active, strict=True)
         ]
     if row.kind in (Kind.LINEAR, Kind.MULTILINEAR) or _has_adjoints_for(row, active):
@@ -215,19 +225,6 @@ def _transposed(statement: Statement, adjoint: Statement, active: list[bool]) ->
         return [None] * len(active)
     found = iter(pull_back([result], [adjoint], present))
     return [None if tangent is None else next(found) for tangent in tangents]
-
-
-def _zero_where_zero(adjoint: Statement, contribution: Statement) -> Statement:
-    """The contribution, zero wherever the adjoint is, even beside an infinite partial derivative.
-
-    Below a ``where`` the adjoint is zero in the branch that was not taken. Whatever that branch
-    computed there, 0 times infinity or NaN must not leave it.
-    """
-    if contribution is adjoint:
-        return contribution
-    if contribution.value is not None and np.isfinite(contribution.value).all():
-        return contribution
-    return choose(equal(adjoint, 0), 0, contribution, like=contribution)
 
 
 def _fitted(contribution: Statement, argument: Statement) -> Statement:

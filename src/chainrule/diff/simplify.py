@@ -159,8 +159,8 @@ class _Reader:
         if name in ("add", "subtract"):
             scale = _ONE if name == "add" else -_ONE
             return algebra.add([(_ONE, x, single[0]), (scale, arguments[1], single[1])])
-        if name in ("multiply", "divide"):
-            exponent = _ONE if name == "multiply" else -_ONE
+        if name in ("multiply", "masked_product", "divide"):
+            exponent = -_ONE if name == "divide" else _ONE
             return algebra.multiply([(_ONE, x, single[0]), (exponent, arguments[1], single[1])])
         if name == "negative":
             return algebra.scaled(-_ONE, x)

@@ -61,7 +61,9 @@ class RowSparse:
         np.add.at(rows, inverse, self.rows)
         return RowSparse(indices, rows, self.shape)
 
-    def __add__(self, other: RowSparse) -> RowSparse:
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, RowSparse):
+            return self.to_dense() + other
         return RowSparse(
             np.concatenate([self.indices, other.indices]),
             np.concatenate([self.rows, other.rows]),

@@ -147,7 +147,9 @@ def einsum(*shapes: Shape, subscripts: str) -> Shape:
                 f"names {len(letters)} axes"
             )
         for letter, length in zip(letters, shape, strict=True):
-            if lengths.setdefault(letter, length) != length:
+            if lengths.setdefault(letter, length) == 1:
+                lengths[letter] = length
+            if length not in (1, lengths[letter]):
                 raise ShapeError(
                     f"einsum {subscripts!r}: index {letter!r} has length {lengths[letter]} in one "
                     f"operand and {length} in operand {operand} of shape {shape}"

@@ -10,16 +10,17 @@ the statement that uses them: sorting by ``serial`` is a topological order, foun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.errors import ShapeError, TraceError
+from chainrule.errors import ChainruleError, ShapeError, TraceError
 from chainrule.graph.origin import Origin, current_origin
 from chainrule.graph.rowsparse import RowSparse
+from chainrule.graph.shapes import Gathered
 
 if TYPE_CHECKING:
     from chainrule.graph.primitive import Primitive
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _serials = count()
 _NO_ATTRIBUTES: Mapping[str, Any] = MappingProxyType({})
 _PRIMITIVES: dict[str, Primitive] = {}
+_FAILURES = (ValueError, TypeError, IndexError, np.linalg.LinAlgError)
 _NUMBERS = frozenset({bool, int, float})
 
 
@@ -174,12 +176,42 @@ def frozen(value: Any) -> Any:
     return value
 
 
+def plain(array: Any) -> Any:
+    """An array, unless it has an arithmetic of its own that a graph would lose.
+
+    Raises:
+        TraceError: for ``np.matrix``, masked arrays and other subclasses.
+    """
+    if isinstance(array, np.ndarray) and type(array) not in (np.ndarray, np.memmap):
+        raise TraceError(
+            f"a {type(array).__name__} has rules of its own, which would be lost; give a plain "
+            f"array, such as np.asarray(x) or x.filled(0.0) ({current_origin()})"
+        )
+    return array
+
+
 def captured(array: Any) -> Any:
     """A read-only array equal to ``array`` that later assignments to ``array`` do not reach."""
     if isinstance(array, np.ndarray):
+        array = plain(array)
         owner = array.base is None and not array.flags.writeable
         return array if owner else frozen(array.copy())
     return array
+
+
+def attribute_key(value: Any) -> Hashable:
+    """Something hashable that is equal only for attributes that mean the same.
+
+    >>> attribute_key((1, slice(0, 2))) == attribute_key((True, slice(0, 2)))
+    False
+    """
+    if isinstance(value, slice):
+        return (slice, *map(attribute_key, (value.start, value.stop, value.step)))
+    if isinstance(value, tuple | list):
+        return (type(value), *map(attribute_key, value))
+    # As text even 0.0 and -0.0 differ. What is no plain value is the same as itself only.
+    plain = isinstance(value, int | float | str | np.generic | np.dtype | Gathered)
+    return (type(value), repr(value) if plain else id(value))
 
 
 def input_statement(
@@ -236,8 +268,10 @@ def apply(primitive: Primitive, *arguments: Any, **attributes: Any) -> Statement
         values.append(value)
     try:
         value = primitive.evaluate(*values, **attributes)
-    except (ValueError, TypeError, IndexError, np.linalg.LinAlgError) as error:
-        raise _explained(error, primitive, arguments, attributes) from None
+    except _FAILURES as error:
+        explained = _explained(error, primitive, arguments, attributes)
+        # Where the shapes are not to blame, the line that failed may be a user's.
+        raise explained from (None if isinstance(explained, ChainruleError) else error)
     if type(value) is tuple:
         shape: Any = tuple(item.shape for item in value)
         dtype: Any = tuple(item.dtype for item in value)
@@ -283,8 +317,11 @@ def _explained(
         primitive.shape_of(arguments, attributes)
     except ShapeError as clearer:
         return _located(clearer, arguments)
+    if isinstance(error, ChainruleError):
+        return error
     shapes = ", ".join(str(argument.shape) for argument in arguments)
-    return type(error)(
+    kind = type(error) if type(error) in _FAILURES else ValueError
+    return kind(
         f"{primitive.name} of operands with shapes {shapes} failed at {current_origin()}: {error}"
     )
 

@@ -150,6 +150,20 @@ def check_parameters(module: Any) -> None:
             )
 
 
+def seed_of(value: Any) -> int:
+    """``value`` as the seed of random numbers: a whole number from 0 to 2^63 - 1.
+
+    Raises:
+        InputError: for anything else.
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 0 <= value < 1 << 63:
+        raise InputError(
+            f"a seed is a whole number of at least 0 and below 2**63, not {value!r}{at_line()}"
+        )
+    return int(value)
+
+
 def positive_whole(value: Any, what: str) -> int:
     """``value`` as an int of at least 1.
 

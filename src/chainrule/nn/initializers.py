@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.nn.activations import named
+from chainrule.nn.checks import seed_of
 
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -133,4 +134,6 @@ def initializer(given: str | Initializer | None, activation: str = "identity") -
 
 def generator_of(seed: Any) -> np.random.Generator:
     """A generator from an integer, a generator, or None (fresh randomness)."""
-    return seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
+    if isinstance(seed, np.random.Generator):
+        return seed
+    return np.random.default_rng(None if seed is None else seed_of(seed))

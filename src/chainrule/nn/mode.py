@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.tracing.record import as_written
+
 
 class Training:
     """The random key of a training step, and how many statements have drawn from it.
@@ -41,6 +43,9 @@ _training: ContextVar[Training | None] = ContextVar("training", default=None)
 def training(seed: Any = 0, step: Any = 0) -> Iterator[None]:
     """Within the block modules behave as in training: dropout drops, running statistics move.
 
+    A compiled function that is called in the block runs as it is written, without its program. To
+    compile a training step, open the block inside of the function, with a key that is an argument.
+
     Args:
         seed: an integer, or an integer array (seed, step), which may be traced.
         step: the number of the training step, where ``seed`` is one integer. The same seed and step
@@ -55,19 +60,23 @@ def training(seed: Any = 0, step: Any = 0) -> Iterator[None]:
     [2.0, 0.0, 0.0, 0.0, 0.0, 2.0]
     """
     key = seed if np.shape(seed) == (2,) else np.array([seed, step], np.int64)
-    token = _training.set(Training(key))
-    try:
+    with _mode(Training(key)):
         yield
-    finally:
-        _training.reset(token)
 
 
 @contextmanager
 def evaluation() -> Iterator[None]:
     """Within the block modules behave as in evaluation, also inside of a training block."""
-    token = _training.set(None)
-    try:
+    with _mode(None):
         yield
+
+
+@contextmanager
+def _mode(step: Training | None) -> Iterator[None]:
+    token = _training.set(step)
+    try:
+        with as_written(step is not None):
+            yield
     finally:
         _training.reset(token)
 

@@ -15,6 +15,7 @@ import numpy as np
 from chainrule.errors import ShapeError
 from chainrule.nn import calling
 from chainrule.tracing.parameter import Parameter, State, unwrapped
+from chainrule.tracing.trees import Same
 
 if TYPE_CHECKING:
     from chainrule.nn.recording import Run
@@ -314,4 +315,4 @@ def _setting(value: Any) -> Any:
         return tuple((repr(key), _setting(item)) for key, item in value.items())
     if isinstance(value, bool | int | float | str) or value is None:
         return (type(value), value)
-    return (type(value), id(value))
+    return Same(value)

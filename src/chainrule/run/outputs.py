@@ -1,6 +1,6 @@
 """How the NumPy executor writes results into arrays that exist already.
 
-A primitive that is missing here is evaluated into a fresh array. Views cost no memory at all.
+A primitive that is missing here is evaluated: into a fresh array, or into a view of its operands.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ import numpy as np
 
 Writer = Callable[..., None]
 
-VIEWS = frozenset({"reshape", "transpose", "broadcast_to", "slice", "diagonal", "copy", "to_dense"})
+# Results that may share memory with their operands, which must live as long as they do. (Indexing
+# by one integer gives a view; a row-sparse value holds the rows it was made of.)
+VIEWS = frozenset({
+    "reshape", "transpose", "broadcast_to", "slice", "diagonal", "copy", "gather", "row_sparse",
+    "to_dense",
+})  # fmt: skip
 
 # Writers of these read each operand entry before they write the entry at its place, so that the
 # result may take the memory of an operand of the same shape and dtype.
@@ -64,6 +69,15 @@ def _dense(out: Any, x: Any, weight: Any, bias: Any) -> None:
     np.add(out, bias, out=out)
 
 
+def _einsum(out: Any, *operands: Any, subscripts: str) -> None:
+    np.einsum(subscripts, *operands, out=out, optimize=len(operands) > 2)
+
+
+def _masked_product(out: Any, a: Any, b: Any) -> None:
+    np.multiply(a, b, out=out)
+    np.copyto(out, 0, where=a == 0)
+
+
 def _sum(out: Any, x: Any, axis: Any, keepdims: bool) -> None:
     np.add.reduce(x, axis=axis, keepdims=keepdims, out=out)
 
@@ -95,6 +109,8 @@ WRITERS: dict[str, Writer] = {
     "where": _where,
     "convert": _convert,
     "matmul": _matmul,
+    "einsum": _einsum,
+    "masked_product": _masked_product,
     "dense": _dense,
     "sum": _sum,
     "sum_to_shape": _sum_to_shape,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.diff.reverse import is_row_sparse
 from chainrule.graph.graph import Graph
 from chainrule.graph.rowsparse import RowSparse
 from chainrule.graph.statement import Statement
@@ -47,7 +48,7 @@ class NumpyPlan:
         self._values: list[Any] = []
         self._steps: list[Callable[[list[Any]], None]] = []
         self._same = shared(graph)
-        self._roots: dict[Statement, Statement] = {}
+        self._owners: dict[Statement, frozenset[Statement]] = {}
         self._free: dict[tuple[Any, int], list[np.ndarray]] = defaultdict(list)
         self._buffers: dict[Statement, np.ndarray] = {}
         self._build()
@@ -96,16 +97,18 @@ class NumpyPlan:
         for position, statement in enumerate(needed):
             if statement in self._inputs or self.graph.is_known(statement):
                 continue
-            if statement.primitive.name in VIEWS:
-                first = self._same[statement.arguments[0]]
-                self._roots[statement] = self._roots.get(first, first)
-            for argument in statement.arguments:
-                argument = self._same[argument]
-                last[self._roots.get(argument, argument)] = position
+            read = frozenset[Statement]().union(*map(self._owners_of, statement.arguments))
+            if statement.primitive.name in VIEWS or _reads_row_sparse(statement):
+                self._owners[statement] = read
+            last.update(dict.fromkeys(read, position))
         for output in self.graph.outputs:
-            output = self._same[output]
-            last[self._roots.get(output, output)] = len(needed)
+            last.update(dict.fromkeys(self._owners_of(output), len(needed)))
         return last
+
+    def _owners_of(self, statement: Statement) -> frozenset[Statement]:
+        """The statements in whose memory the value of ``statement`` may lie."""
+        statement = self._same[statement]
+        return self._owners.get(statement) or frozenset([statement])
 
     def _release(self, statements: list[Statement]) -> None:
         for statement in statements:
@@ -120,16 +123,10 @@ class NumpyPlan:
         attributes = dict(statement.attributes)
         sources = [self._slots[self._same[argument]] for argument in statement.arguments]
         write = writer_of(primitive)
-        if write is None or isinstance(statement.dtype, tuple) or self._sparse(statement):
+        if write is None or isinstance(statement.dtype, tuple) or _reads_row_sparse(statement):
             return _evaluating(primitive, sources, slot, attributes)
         out = self._buffer(statement, leaving if writes_in_place(primitive) else [])
         return _writing(write, sources, slot, out, attributes)
-
-    def _sparse(self, statement: Statement) -> bool:
-        return any(
-            argument.primitive.name in ("row_sparse", "add_row_sparse")
-            for argument in statement.arguments
-        )
 
     def _buffer(self, statement: Statement, leaving: list[Statement]) -> np.ndarray:
         """Memory for a result: an operand's that is read for the last time, a free one, or new."""
@@ -157,6 +154,10 @@ class NumpyPlan:
         """The plan as text: each statement with its shape, and the memory of all buffers."""
         lines = [str(self.graph), f"{len(self._steps)} calls, {self.buffer_bytes} bytes of buffers"]
         return "\n".join(lines)
+
+
+def _reads_row_sparse(statement: Statement) -> bool:
+    return any(map(is_row_sparse, statement.arguments))
 
 
 def _own(value: Any) -> Any:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
 
 import numpy as np
 
 from chainrule.graph.graph import Graph
-from chainrule.graph.statement import Statement
+from chainrule.graph.statement import Statement, attribute_key
 
 
 def shared(graph: Graph) -> dict[Statement, Statement]:
@@ -36,10 +35,7 @@ def shared(graph: Graph) -> dict[Statement, Statement]:
             key = (str(value.dtype), value.tobytes()) if scalar else id(value)
         else:
             arguments = tuple(representatives[a] for a in statement.arguments)
-            key = (statement.primitive, arguments, _hashable(statement.attributes))
+            attributes = attribute_key(tuple(sorted(statement.attributes.items())))
+            key = (statement.primitive, arguments, attributes)
         representatives[statement] = known.setdefault(key, statement)
     return representatives
-
-
-def _hashable(attributes: Any) -> Hashable:
-    return tuple((key, repr(value)) for key, value in sorted(attributes.items()))

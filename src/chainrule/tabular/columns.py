@@ -117,7 +117,9 @@ def _describe(name: str, values: pa.ChunkedArray, asked: Kind | None) -> Column:
     values = plain(values)
     kind_of_values = values.type
     if asked == "ignored":
-        return Column(name, "ignored", "ignored on request", values.null_count, 0)
+        countable = _is_countable(kind_of_values)
+        different = compute.count_distinct(values, mode="only_valid").as_py() if countable else 0
+        return Column(name, "ignored", "ignored on request", values.null_count, different)
     if pa.types.is_nested(kind_of_values) or not _is_countable(kind_of_values):
         return Column(
             name, "unsupported", f"dropped: values of type {kind_of_values}", values.null_count, 0

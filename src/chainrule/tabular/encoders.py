@@ -7,7 +7,6 @@ column of values becomes, and what it would like the reader to know about that c
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,54 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.tabular import columns as rules
+from chainrule.tabular.dates import DateEncoder
 from chainrule.tabular.errors import TableError, plural, quoted
-from chainrule.tabular.values import as_numbers, as_seconds
+from chainrule.tabular.scaling import Scale, dictionary_codes, mark_blanks
+from chainrule.tabular.values import as_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-CLIPPED_AT = 10.0
-"""Standard deviations beyond which a number is clipped: one slip of a pen must not rule a layer."""
 
 REMEMBERED_RARE = 10_000
 """Rare categories that are saved by name, so that at prediction only new ones are reported."""
 
 SKEWED_ABOVE = 3.0
 """Skewness beyond which a number is measured on the signed logarithmic scale, if that helps."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Mean and standard deviation; values become how many deviations they lie from the mean."""
-
-    mean: float
-    deviation: float
-
-    @classmethod
-    def of(cls, values: NDArray[np.float64]) -> Scale:
-        """Measure finite values; a constant gets deviation 1 and so becomes 0.
-
-        >>> Scale.of(np.array([1.0, 3.0]))
-        Scale(mean=2.0, deviation=1.0)
-        """
-        largest = float(np.abs(values).max(initial=0.0))
-        if largest == 0.0:
-            return cls(0.0, 1.0)
-        # A power of two divides without rounding, and keeps the squares of 1e200 finite.
-        unit = 2.0 ** min(math.frexp(largest)[1], 1023)
-        mean = float((values / unit).mean()) * unit
-        deviation = float((values / unit).std()) * unit
-        # Rounding leaves a constant column with a deviation of about 1e-16 of its mean.
-        steady = not math.isfinite(deviation) or deviation <= 1e-12 * max(abs(mean), 1e-300)
-        return cls(mean, 1.0 if steady else deviation)
-
-    def apply(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the standardised values, clipped at `CLIPPED_AT`; NaN (a blank) becomes 0."""
-        with np.errstate(over="ignore"):  # an overflow is clipped like any large value
-            scaled = (values - self.mean) / self.deviation
-        np.clip(scaled, -CLIPPED_AT, CLIPPED_AT, out=scaled)
-        scaled[np.isnan(scaled)] = 0.0
-        return scaled
 
 
 @dataclass(frozen=True)
@@ -107,7 +71,7 @@ class NumberEncoder:
         if self.unit is not None:
             numbers = _signed_logarithm(numbers, self.unit)
         out[:, 0] = self.scale.apply(numbers)
-        return _mark_blanks(self.column, blank, self.marks_blanks, out)
+        return mark_blanks(self.column, blank, self.marks_blanks, out)
 
     def sentence(self) -> str:
         """Say in words what becomes of the column."""
@@ -146,7 +110,7 @@ class BooleanEncoder:
         numbers = self._numbers(values)
         blank = np.isnan(numbers)
         out[:, 0] = np.where(blank, self.mean, numbers)
-        return _mark_blanks(self.column, blank, self.marks_blanks, out)
+        return mark_blanks(self.column, blank, self.marks_blanks, out)
 
     def sentence(self) -> str:
         """Say in words what becomes of the column."""
@@ -173,7 +137,7 @@ class BooleanEncoder:
                 f"found {quoted(coded[row].as_py())} in row {row + 1}"
             )
         table = np.array([meanings[word] for word in words] + [np.nan])
-        return table[_codes(coded.indices, len(words))]
+        return table[dictionary_codes(coded.indices, len(words))]
 
 
 @dataclass(frozen=True)
@@ -254,7 +218,7 @@ class CategoryEncoder:
         place_of = {word: place for place, word in enumerate(self.values)}
         other = len(self.values)
         table = np.array([place_of.get(word, other) for word in words] + [other + 1], np.int64)
-        places = _codes(coded.indices, len(words))
+        places = dictionary_codes(coded.indices, len(words))
         counts = np.bincount(places, minlength=len(words))
         expected = set(self.rare or ())
         unseen = {word: int(counts[place]) for place, word in enumerate(words)
@@ -279,78 +243,6 @@ class CategoryEncoder:
                 f"rows, given the average of training rows"
             )
         return notes
-
-
-@dataclass(frozen=True)
-class DateEncoder:
-    """A date or time: the year and a linear trend standardised; month, day of the week, day of
-    the year and hour as points on a circle (sine and cosine). What never varies is left out."""
-
-    kind: ClassVar[str] = "date"
-    column: str
-    parts: tuple[str, ...]
-    year: Scale
-    trend: Scale
-    means: tuple[float, ...]
-    marks_blanks: bool
-
-    @classmethod
-    def fit(cls, column: str, values: pa.ChunkedArray) -> DateEncoder:
-        """Find the parts of the date that vary, and the scales of year and trend."""
-        seconds = as_seconds(column, values)
-        known = seconds[~np.isnan(seconds)]
-        years, turns = _calendar(known)
-        parts = ["year"] if len(np.unique(years)) > 1 else []
-        parts += [part for part, turn in turns.items() if len(np.unique(turn)) > 1]
-        blanks = len(known) < len(seconds)
-        means = [
-            float(wave(2 * np.pi * turns[part]).mean())
-            for part in parts if part != "year" for wave in (np.sin, np.cos)
-        ]  # fmt: skip
-        year, trend = Scale.of(years), Scale.of(known)
-        return cls(column, tuple(parts), year, trend, tuple(means), blanks)
-
-    @property
-    def features(self) -> list[str]:
-        """The names of the features it makes."""
-        names = []
-        for part in self.parts:
-            names += ["year"] if part == "year" else [f"{part} sin", f"{part} cos"]
-        names += ["trend"] + ["blank"] * self.marks_blanks
-        return [f"{self.column}: {name}" for name in names]
-
-    def encode(self, values: pa.ChunkedArray, out: NDArray[np.float32]) -> list[str]:
-        """Fill `out`, rows x features, and return notes for the reader."""
-        import pyarrow as pa
-
-        coded = rules.plain(values).combine_chunks().dictionary_encode()
-        # A day or an hour recurs in many rows: its sines are computed once.
-        distinct = as_seconds(self.column, pa.chunked_array([coded.dictionary]), values)
-        table = np.empty((len(distinct) + 1, len(self.features)), dtype=np.float32)
-        self._encode_seconds(np.append(distinct, np.nan), table)
-        places = _codes(coded.indices, len(distinct))
-        out[:] = table[places]
-        blank = places == len(distinct)
-        return _mark_blanks(self.column, blank, self.marks_blanks, out)
-
-    def sentence(self) -> str:
-        """Say in words what becomes of the column."""
-        how = f"date: {', '.join([*self.parts, 'trend'])}"
-        return how + ("; blanks become the mean and are marked" if self.marks_blanks else "")
-
-    def _encode_seconds(self, seconds: NDArray[np.float64], out: NDArray[np.float32]) -> None:
-        blank = np.isnan(seconds)
-        years, turns = _calendar(np.where(blank, 0.0, seconds))
-        place, means = 0, iter(self.means)
-        for part in self.parts:
-            if part == "year":
-                out[:, place] = self.year.apply(np.where(blank, np.nan, years))
-                place += 1
-                continue
-            for wave in (np.sin, np.cos):
-                out[:, place] = np.where(blank, next(means), wave(2 * np.pi * turns[part]))
-                place += 1
-        out[:, place] = self.trend.apply(seconds)
 
 
 Encoder = NumberEncoder | BooleanEncoder | CategoryEncoder | DateEncoder
@@ -404,26 +296,6 @@ def encoder_from_json(record: dict[str, Any]) -> Encoder:
 # ----- Shared by the encoders -----
 
 
-def _codes(indices: pa.Array, blank: int) -> NDArray[np.int64]:
-    """Return dictionary indices as NumPy integers, `blank` where there is no value."""
-    filled = indices.fill_null(blank) if indices.null_count else indices
-    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
-def _mark_blanks(
-    column: str, blank: NDArray[np.bool_], marked: bool, out: NDArray[np.float32]
-) -> list[str]:
-    if marked:
-        out[:, -1] = blank
-        return []
-    if blank.any():
-        return [
-            f"column {quoted(column)}: {plural(int(blank.sum()), 'blank')}, none in the training "
-            f"rows, given their mean"
-        ]
-    return []
-
-
 def _signed_logarithm(values: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
     return np.sign(values) * np.log1p(np.abs(values) / unit)
 
@@ -435,27 +307,3 @@ def _skewness(values: NDArray[np.float64]) -> float:
     scale = Scale.of(values)
     deviations = (values - scale.mean) / scale.deviation
     return float((deviations * deviations * deviations).mean())
-
-
-def _calendar(
-    seconds: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Return the years, and how far round its circle each part of the date is, from 0 to 1."""
-    stamps = np.floor(seconds).astype("datetime64[s]")
-    days = stamps.astype("datetime64[D]")
-    months = days.astype("datetime64[M]")
-    years = days.astype("datetime64[Y]")
-    day_of_year = _as_float(days - years)
-    length_of_year = _as_float((years + 1).astype("datetime64[D]") - years)
-    turns: dict[str, NDArray[np.float64]] = {
-        "month": (months.astype(np.int64) % 12) / 12.0,
-        # 1970 began on a Thursday; Monday is the start of the circle.
-        "day of week": ((days.astype(np.int64) + 3) % 7) / 7.0,
-        "day of year": day_of_year / length_of_year,
-        "hour": _as_float(stamps - days) / 86400.0,
-    }
-    return years.astype(np.int64).astype(np.float64) + 1970.0, turns
-
-
-def _as_float(spans: NDArray[np.timedelta64]) -> NDArray[np.float64]:
-    return np.asarray(spans.astype(np.int64), dtype=np.float64)

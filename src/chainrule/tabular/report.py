@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule.tabular.bootstrap import Interval
 from chainrule.tabular.columns import Column
-from chainrule.tabular.errors import TableError
+from chainrule.tabular.files import check_writable, written_whole
 from chainrule.tabular.metrics import LARGER_IS_BETTER, TITLES
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.table import Table
 
 MOST_CLASSES_PRINTED = 12
@@ -60,6 +58,7 @@ class Report:
         confusion: of the first model, true classes x predicted classes, or None.
         comparisons: differences with their intervals.
         notes: what was left out or decided on the way.
+        training: how the network was trained, for the JSON alone: options, curves, the ending.
         seconds: of each stage, such as {"reading": 0.4, "training": 12.0}.
     """
 
@@ -75,6 +74,7 @@ class Report:
     confusion: Sequence[Sequence[int]] | None = None
     comparisons: Sequence[Comparison] = ()
     notes: Sequence[str] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -95,20 +95,10 @@ class Report:
         Raises:
             TableError: the file exists and `force` was not given, or its folder does not.
         """
-        path = Path(path)
-        if path.exists() and not force:
-            raise TableError(f"{path} exists: give another name, or --force to overwrite it")
-        if not path.parent.is_dir():
-            raise TableError(f"{path.parent} is not a directory: make it first")
+        check_writable(path, force=force)
         text = json.dumps(self.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with written_whole(path) as stream:
+            stream.write(text)
 
     def print(self, console: Console | None = None) -> None:
         """Print the report as tables; where the output is no terminal, 100 columns, no colour."""
@@ -189,11 +179,14 @@ def models_table(models: Sequence[ModelResult]) -> Table:
 
 def confusion_table(
     model: str, classes: Sequence[str], confusion: Sequence[Sequence[int]]
-) -> Table:
+) -> Group:
     """Return the confusion matrix as a table, true classes down and predicted across."""
+    from rich.console import Group
     from rich.text import Text
 
-    table = _table(f"Confusion of the {model} (rows: true, columns: predicted)")
+    # A title of the table itself would be wrapped to the width of its few numbers.
+    title = Text(f"Confusion of the {model} (rows: true, columns: predicted)", style="italic")
+    table = _table(None)
     table.add_column("")
     for label in classes:
         table.add_column(Text(label), justify="right")
@@ -202,7 +195,7 @@ def confusion_table(
         total = sum(counts)
         share = f"{100 * counts[place] / total:.1f}%" if total else "-"
         table.add_row(Text(label), *(_thousands(count) for count in counts), share)
-    return table
+    return Group(title, table)
 
 
 def comparison_sentence(comparison: Comparison) -> str:
@@ -216,13 +209,13 @@ def comparison_sentence(comparison: Comparison) -> str:
     verdict = "better" if interval.first_is_better else "not shown to be better"
     return (
         f"{TITLES[interval.metric]}, {comparison.first} less {comparison.second}: "
-        f"{interval.difference:+.4f}, {100 * interval.level:g}% interval "
-        f"{interval.low:+.4f} to {interval.high:+.4f} "
-        f"({_thousands(interval.resamples)} resamples of {comparison.resampled}): {verdict}"
+        f"{_readable(interval.difference, '+')}, {100 * interval.level:g}% interval "
+        f"{_readable(interval.low, '+')} to {_readable(interval.high, '+')} "
+        f"({interval.resamples} resamples of {comparison.resampled}): {verdict}"
     )
 
 
-def _table(title: str) -> Table:
+def _table(title: str | None) -> Table:
     from rich import box
     from rich.table import Table
 
@@ -236,8 +229,13 @@ def _marked(metric: str, model: ModelResult, models: Sequence[ModelResult]) -> s
     others = [each.metrics.get(metric, math.nan) for each in models]
     finite = [other for other in others if math.isfinite(other)]
     best = max(finite) if LARGER_IS_BETTER[metric] else min(finite)
-    digits = f"{value:.4g}" if abs(value) >= 1e4 else f"{value:.4f}"
+    digits = _readable(value)
     return digits + ("*" if value == best else " ")
+
+
+def _readable(value: float, sign: str = "") -> str:
+    """Four decimals, but of numbers of thousands the whole part."""
+    return f"{value:{sign}.0f}" if abs(value) >= 1000 else f"{value:{sign}.4f}"
 
 
 def _thousands(count: int) -> str:

@@ -136,7 +136,7 @@ def split_table(
                 f"there is no column {quoted(name)} to split by. "
                 f"{nearest_names(name, table.column_names)}"
             )
-    groups = None if group_by is None else _group_codes(table.column(group_by))
+    groups = None if group_by is None else group_codes(table.column(group_by))
     order = None if order_by is None else _order_values(order_by, table.column(order_by))
     split = split_rows(
         table.num_rows, seed=seed, fractions=fractions, classes=classes, groups=groups, order=order
@@ -148,7 +148,8 @@ def split_table(
     return Split(split.train, split.validation, split.test, described)
 
 
-def _group_codes(values: pa.ChunkedArray) -> NDArray[np.int64]:
+def group_codes(values: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Number the different values of a column, (rows,); blanks are one value."""
     coded = rules.plain(values).combine_chunks().dictionary_encode()
     filled = coded.indices.fill_null(len(coded.dictionary))
     return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -64,9 +64,8 @@ class FormulaError(ChainruleError, ValueError):
     def __init__(self, message: str, formula: str, column: int) -> None:
         self.formula, self.column = formula, column
         start = max(0, column - 60)
-        line = "".join(
-            character if character.isprintable() else " " for character in formula[start:column + 40]
-        )  # fmt: skip
+        shown = formula[start : column + 40]
+        line = "".join(character if character.isprintable() else " " for character in shown)
         super().__init__(f"{message}\n  {line}\n  {' ' * (column - start)}^")
 
 
@@ -82,12 +81,12 @@ class Instruction(NamedTuple):
     """One step of a formula in postfix order.
 
     ``operation`` is "number" or "name" with an ``operand`` to push, or the name of a primitive to
-    apply to the ``count`` values on top of the stack.
+    apply to the ``arity`` values on top of the stack.
     """
 
     operation: str
     operand: Any
-    count: int
+    arity: int
 
 
 class Formula:
@@ -140,14 +139,14 @@ class Formula:
         stack: list[Any] = []
         with preserved_origin(), np.errstate(all="ignore"):
             inherit_origin(Origin(f"formula {self.__name__!r}", 1, ""))
-            for operation, operand, count in self.instructions:
+            for operation, operand, arity in self.instructions:
                 if operation == "number":
                     stack.append(operand)
                 elif operation == "name":
                     stack.append(known[operand])
                 else:
-                    arguments = stack[-count:]
-                    stack[-count:] = [_applied(operation, arguments)]
+                    arguments = stack[-arity:]
+                    stack[-arity:] = [_applied(operation, arguments)]
         (result,) = stack
         return Traced(result) if isinstance(result, Statement) else result
 
@@ -250,7 +249,7 @@ class _Waiting(NamedTuple):
 
     name: str
     precedence: int
-    count: int
+    arity: int
     column: int
 
 
@@ -389,7 +388,7 @@ class _Parser:
         """Write the waiting operators that bind at least as tightly as ``precedence``."""
         while self.waiting and self.waiting[-1].precedence >= precedence:
             top = self.waiting.pop()
-            self.output.append(Instruction(top.name, None, top.count))
+            self.output.append(Instruction(top.name, None, top.arity))
 
 
 def _applied(operation: str, arguments: list[Any]) -> Any:

@@ -36,7 +36,7 @@ def getitem(x: Statement, index: Any) -> Statement:
 
 
 def _is_basic(part: Any) -> bool:
-    return part is None or part is Ellipsis or isinstance(part, slice | int | np.integer)
+    return part is None or part is Ellipsis or isinstance(part, slice | int | np.integer | np.bool_)
 
 
 def _positions(part: Any) -> list[Statement]:
@@ -51,8 +51,9 @@ def _positions(part: Any) -> list[Statement]:
             raise TraceError(messages.staged_branch("the shape of a masked selection"))
         return [constant(positions) for positions in np.nonzero(mask)]
     if part.dtype.kind not in "iu":
+        number = "; cr.compile takes Python numbers as float64: mark the argument static"
         raise TraceError(
-            f"arrays of {part.dtype} cannot be indices, only integers and booleans "
-            f"({current_origin()})"
+            f"arrays of {part.dtype} cannot be indices, only integers and booleans"
+            f"{number if part.shape == () else ''} ({current_origin()})"
         )
     return [part if isinstance(part, Statement) else constant(part)]

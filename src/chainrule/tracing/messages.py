@@ -29,7 +29,7 @@ def in_place(symbol: str) -> str:
             "values with np.where"
         )
     else:
-        advice = f"write x = x {symbol[0]} ... instead of x {symbol} ..."
+        advice = f"write x = x {symbol[:-1]} ... instead of x {symbol} ..."
     return (
         f"a traced array cannot be changed in place ({symbol}): earlier uses of it need the old "
         f"values for the backward pass; {advice}{_at()}"

@@ -13,19 +13,11 @@ from chainrule.graph.table import elementwise as e
 from chainrule.graph.table import nonlinear as n
 from chainrule.graph.table import structural as s
 from chainrule.tracing import messages
-from chainrule.tracing.numpy_functions import (
-    axes_of,
-    implements,
-    max__,
-    moveaxis,
-    ravel,
-    reshape,
-    squeeze,
-    sum_,
-    take,
-    transpose,
-)
-from chainrule.tracing.supported import UFUNCS
+from chainrule.tracing.axes import axes_of
+from chainrule.tracing.numpy_reductions import max__, sum_
+from chainrule.tracing.numpy_selection import take
+from chainrule.tracing.numpy_shapes import moveaxis, ravel, reshape, squeeze, transpose
+from chainrule.tracing.supported import UFUNCS, implements
 from chainrule.tracing.traced import as_statement
 
 
@@ -136,6 +128,11 @@ def explicit_subscripts(subscripts: str, ndims: list[int]) -> str:
         named = "".join(parts).replace(".", "")
         output = ("..." if any(hidden) else "") + "".join(
             sorted(letter for letter in set(named) if named.count(letter) == 1)
+        )
+    if any(hidden) and "..." not in output:
+        raise ShapeError(
+            f"einsum {subscripts!r}: the axes that ... stands for must stand in the output as well "
+            f"({current_origin()})"
         )
     parts = [
         part.replace("...", letters[len(letters) - h :])

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from chainrule.tracing.trees import Same
+
 
 class Parameter(NDArrayOperatorsMixin):
     """An array that training changes. It behaves as its ``value`` in every NumPy expression.
@@ -75,7 +77,7 @@ class Parameter(NDArrayOperatorsMixin):
         return {"": self.value} if self.trainable else {}
 
     def tree_key(self) -> Any:
-        return None if self.trainable else id(self.value)
+        return None if self.trainable else Same(self.value)
 
     def tree_rebuild(self, children: dict[str, Any]) -> Parameter:
         if not children:

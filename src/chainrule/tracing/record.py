@@ -20,6 +20,7 @@ from chainrule.tracing.traced import Traced, as_statement, lower
 from chainrule.tracing.trees import Tree
 
 _depth: ContextVar[int] = ContextVar("trace_depth", default=0)
+_as_written: ContextVar[bool] = ContextVar("as_written", default=False)
 
 
 @contextmanager
@@ -37,6 +38,35 @@ def tracing() -> Iterator[None]:
         raise
     finally:
         _depth.reset(token)
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """While the block runs, derivatives give numbers: no trace sees what happens in it."""
+    token = _depth.set(0)
+    try:
+        yield
+    finally:
+        _depth.reset(token)
+
+
+@contextmanager
+def as_written(wanted: bool) -> Iterator[None]:
+    """While the block runs, compiled functions run as they are written (or no longer do).
+
+    A program depends on its arguments alone. Where something else decides what a function does,
+    such as the mode of modules, a program traced before would be another function.
+    """
+    token = _as_written.set(wanted)
+    try:
+        yield
+    finally:
+        _as_written.reset(token)
+
+
+def runs_as_written() -> bool:
+    """Whether compiled functions are to run their Python code, in a trace for example."""
+    return _as_written.get() or is_tracing()
 
 
 def is_tracing() -> bool:
@@ -105,7 +135,7 @@ def leave(statement: Statement, row_sparse: bool = False) -> Any:
         )
     if isinstance(value, RowSparse):
         return value.coalesced() if row_sparse else value.to_dense()
-    return np.array(value) if value.shape else value
+    return np.array(value) if value.shape else value[()]
 
 
 def leave_zeros(like: Statement) -> Any:

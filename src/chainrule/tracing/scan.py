@@ -42,7 +42,7 @@ def scan(
         (last carry, outputs stacked along a new first axis).
 
     Raises:
-        ShapeError: where the carry changes its shape, or sequences differ in length.
+        ShapeError: where the carry changes its shape or kind, or sequences differ in length.
         TraceError: where the body branches on a value or does not return a pair.
 
     >>> total, partial = scan(lambda s, x: (s + x, s + x), 0.0, np.array([1.0, 2.0, 3.0]))
@@ -137,6 +137,12 @@ def _checked(after: Tree, before: Tree, carries: list[Statement]) -> list[Statem
             raise ShapeError(
                 f"the carry{path} of scan has shape {first.shape} at first and {statement.shape} "
                 f"after a step; it must keep its shape ({current_origin()})"
+            )
+        if not np.can_cast(statement.dtype, first.dtype, "same_kind"):
+            raise ShapeError(
+                f"the carry{path} of scan is {first.dtype} at first and {statement.dtype} after a "
+                f"step, which would lose digits; begin with a {statement.dtype} "
+                f"({current_origin()})"
             )
         if statement.dtype != first.dtype:
             statement = convert(statement, dtype=first.dtype)

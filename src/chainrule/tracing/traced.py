@@ -202,12 +202,12 @@ class Traced:
     __pow__, __rpow__ = _binary("power")
     __lt__, __gt__ = _binary("less")[0], _binary("greater")[0]
     __le__, __ge__ = _binary("less_equal")[0], _binary("greater_equal")[0]
-    __and__, __rand__ = _binary("logical_and")
-    __or__, __ror__ = _binary("logical_or")
     __eq__ = _binary("equal")[0]
     __ne__ = _binary("not_equal")[0]
     __iadd__, __isub__ = _in_place("+=", "add"), _in_place("-=", "subtract")
     __imul__, __itruediv__ = _in_place("*=", "multiply"), _in_place("/=", "divide")
+    __ipow__, __imod__ = _in_place("**=", "power"), _in_place("%=", "remainder")
+    __ifloordiv__ = _in_place("//=", "floor_divide")
 
     def __neg__(self) -> Traced:
         return Traced(-self.statement)
@@ -218,8 +218,20 @@ class Traced:
     def __abs__(self) -> Traced:
         return Traced(apply(lookup("abs"), self.statement))
 
-    def __invert__(self) -> Traced:
-        return Traced(apply(lookup("logical_not"), self.statement))
+    def __and__(self, other: Any) -> Any:
+        return np.bitwise_and(self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return np.bitwise_and(other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return np.bitwise_or(self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return np.bitwise_or(other, self)
+
+    def __invert__(self) -> Any:
+        return np.invert(self)
 
     def __matmul__(self, other: Any) -> Any:
         return call(np.matmul, self, other)

@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.errors import ShapeError
+from chainrule.graph.origin import current_origin
+
 # What is surely a leaf, looked at first because nearly everything is one.
 _LEAVES = (np.ndarray, np.generic, float, int, str)
 # Forms: None for a leaf; _Shared for an object met before; else (type, names, own key, parts).
@@ -58,7 +61,7 @@ class Tree:
                 return _Shared(known)
             position = self._positions[id(value)] = len(self._objects)
             self._objects.append(value)
-            own = (position, value.tree_key() if hasattr(kind, "tree_key") else id(value))
+            own = (position, value.tree_key() if hasattr(kind, "tree_key") else Same(value))
         names = tuple(name for name, _ in children)
         return (kind, names, own, tuple(self._flattened(child) for _, child in children))
 
@@ -69,6 +72,11 @@ class Tree:
         _collect_paths(self.value, "", found, set())
         return found
 
+    @property
+    def objects(self) -> list[Any]:
+        """The modules and parameters of the tree, each once."""
+        return list(self._objects)
+
     def key(self) -> Any:
         """A hashable description of the structure: equal keys mean trees of the same form.
 
@@ -76,6 +84,27 @@ class Tree:
         only the same object has the same key.
         """
         return self._form
+
+    def leaves_of(self, other: Any, what: str) -> list[Any]:
+        """The leaves of another value of this structure, in the order of this tree's leaves.
+
+        Dicts are matched by their keys, in whatever order these stand. A list is an array where
+        this tree is a single leaf.
+
+        Raises:
+            ShapeError: where the structures differ, naming ``what``.
+
+        >>> Tree({"a": 0, "b": 0}).leaves_of({"b": 2, "a": 1}, "tangent")
+        [1, 2]
+        """
+        tree = Tree(np.asarray(other) if self._form is None and type(other) is list else other)
+        found = dict(zip(tree.paths, tree.leaves, strict=True))
+        if found.keys() != set(self.paths):
+            raise ShapeError(
+                f"the {what} is {_in_words(tree)}, but what it belongs to is {_in_words(self)}: "
+                f"both need the same structure ({current_origin()})"
+            )
+        return [found[path] for path in self.paths]
 
     def rebuild(self, leaves: list[Any]) -> Any:
         """The same structure around other leaves."""
@@ -104,6 +133,30 @@ class Tree:
     def map(self, function: Callable[..., Any], *others: list[Any]) -> Any:
         """Rebuild with ``function`` of each leaf (and of the leaves at its place in ``others``)."""
         return self.rebuild(list(map(function, self.leaves, *others)))
+
+
+class Same:
+    """An object as a part of a key: equal to itself only, and alive as long as the key is.
+
+    (An ``id`` would pass to another object once this one is gone.)
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _in_words(tree: Tree) -> str:
+    if tree.paths == [""]:
+        return "one array"
+    return f"{type(tree.value).__name__} with {', '.join(tree.paths) or 'nothing'}"
 
 
 class _Shared:

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.api.compile import compile as compiled
 from chainrule.errors import ChainruleError, NonFiniteError
-from chainrule.nn.checks import at_line, positive_whole
+from chainrule.nn.checks import at_line, positive_whole, seed_of
 from chainrule.nn.losses import Loss, loss_named
 from chainrule.nn.mode import evaluation
 from chainrule.nn.module import Module
@@ -131,6 +131,7 @@ def fit(
     [0, 1, 1, 0]
     """
     positive_whole(epochs, "epochs")
+    seed = seed_of(seed)
     positive_whole(batch_size, "batch_size")
     if metrics and validation is None:
         raise ChainruleError(

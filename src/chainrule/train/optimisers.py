@@ -59,14 +59,11 @@ class Optimiser:
             (new parameters, new state).
 
         Raises:
-            ShapeError: where a gradient does not have its parameter's shape.
+            ShapeError: where a gradient does not have its parameter's shape, or gradients and
+                parameters differ in structure.
         """
-        tree, slopes = Tree(parameters), Tree(gradients).leaves
-        if len(slopes) != len(tree.leaves):
-            raise ShapeError(
-                f"{len(slopes)} gradients were given for {len(tree.leaves)} parameters; both must "
-                "have the same structure"
-            )
+        tree = Tree(parameters)
+        slopes = tree.leaves_of(gradients, "gradient")
         rate = self.rate if rate is None else rate
         steps = state["steps"] + 1.0
         memories: dict[str, list[Any]] = {name: [] for name in self.memories}

@@ -93,6 +93,11 @@ def norm(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return result if keepdims else np.squeeze(result, axis)[()]
 
 
+def masked_product(a: Any, b: Any) -> Any:
+    """a b, and 0 wherever a is 0, whatever b is there."""
+    return np.where(a == 0, 0, a * b)[()]
+
+
 def put_slice(g: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     result = np.zeros(shape, g.dtype)
     result[index] = g

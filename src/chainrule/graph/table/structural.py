@@ -211,7 +211,7 @@ def einsum_adjoint(g: Statement, position: int, *operands: Statement, subscripts
     """The adjoint of one operand: g and the other operands, contracted to its indices.
 
     An index repeated inside the operand becomes two indices joined by an identity matrix; an index
-    that only this operand has is filled with ones.
+    that only this operand has, or along which the others were broadcast, is filled with ones.
     """
     inputs, output = subscripts.split("->")
     letters = inputs.split(",")
@@ -230,7 +230,10 @@ def einsum_adjoint(g: Statement, position: int, *operands: Statement, subscripts
             fresh = next(unused)
             factors.append((letter + fresh, constant(np.eye(length, dtype=g.dtype))))
             letter = fresh
-        elif not any(letter in names for names, _ in factors):
+        elif not any(
+            letter in names and factor.shape[names.index(letter)] == length
+            for names, factor in factors
+        ):
             factors.append((letter, constant(np.ones(length, g.dtype))))
         target += letter
     return einsum(
@@ -239,6 +242,14 @@ def einsum_adjoint(g: Statement, position: int, *operands: Statement, subscripts
     )
 
 
+# An adjoint times a partial derivative. Where a choice was not taken the adjoint is 0, and whatever
+# that branch computed there, infinity or NaN, must not leave it: not in derivatives of any order.
+masked_product = multilinear(
+    "masked_product", meanings.masked_product, shapes.broadcast,
+    lambda g, a, b: sum_to(masked_product(g, b), a.shape),
+    lambda g, a, b: sum_to(masked_product(a, g), b.shape),
+    symbol="*",
+)  # fmt: skip
 einsum = multilinear(
     "einsum",
     lambda *operands, subscripts: np.einsum(subscripts, *operands, optimize=len(operands) > 2),
