@@ -100,6 +100,7 @@ BINARY(Divide, x / y)
 BINARY(Maximum, ((x >= y) | (x != x)) ? x : y)
 BINARY(Minimum, ((x <= y) | (x != x)) ? x : y)
 BINARY(Gate, x * (y > T{0} ? T{1} : T{0}))
+BINARY(MaskedProduct, x == T{0} ? T{0} : x * y)
 BINARY(Power, library_pow(x, y))
 BINARY(Arctan2, library_atan2(x, y))
 BINARY(Hypot, library_hypot(x, y))
@@ -245,7 +246,7 @@ const BlockEntry entries[] = {
     ENTRY_1("logical_not", Not, "bool", boolean, boolean),
     FLOATS_2("divide", Divide), FLOATS_2("power", Power), FLOATS_2("arctan2", Arctan2),
     FLOATS_2("hypot", Hypot), FLOATS_2("logaddexp", LogAddExp), FLOATS_2("remainder", Remainder),
-    FLOATS_2("floor_divide", FloorDivide), FLOATS_2("gate", Gate),
+    FLOATS_2("floor_divide", FloorDivide), FLOATS_2("gate", Gate), FLOATS_2("masked_product", MaskedProduct),
     FLOATS_2("leaky_relu", LeakyRelu), FLOATS_2("elu", Elu),
     FLOATS_1("negative", Negative), ENTRY_1("negative", Negative, "i64", int64_t, int64_t),
     FLOATS_1("square", Square), ENTRY_1("square", Square, "i64", int64_t, int64_t),

@@ -104,8 +104,9 @@ private:
         Description d;
         d.callbacks = callbacks;
         for (nb::handle row : buffers) {
-            const auto [kind, bytes, data] =
-                nb::cast<std::tuple<int, int64_t, nb::object>>(row);
+            std::tuple<int, int64_t, nb::object> parts;
+            if (!nb::try_cast(row, parts)) throw std::invalid_argument("a buffer that is not one");
+            const auto& [kind, bytes, data] = parts;
             Buffer buffer{enumerator<Buffer::Kind>(kind, 5, "a buffer of unknown kind"), bytes, {}};
             if (!data.is_none()) {
                 Held held;

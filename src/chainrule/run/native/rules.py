@@ -485,11 +485,12 @@ LOGICAL = frozenset({"logical_and", "logical_or", "logical_not"})
 TESTS = frozenset({"isnan", "isfinite", "isinf"})
 # fmt: off
 _ELEMENTWISE = [
-    "add", "subtract", "divide", "negative", "square", "reciprocal", "remainder", "abs", "exp",
-    "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "logaddexp", "sin", "cos",
-    "tan", "arcsin", "arccos", "arctan", "arctan2", "hypot", "sinh", "cosh", "tanh", "arcsinh",
-    "arccosh", "arctanh", "erf", "sigmoid", "softplus", "leaky_relu", "elu", "gelu", "silu",
-    "maximum", "minimum", "sign", "floor", "ceil", "trunc", "rint", "floor_divide",
+    "add", "subtract", "masked_product", "divide", "negative", "square", "reciprocal",
+    "remainder", "abs", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt",
+    "logaddexp", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "hypot", "sinh",
+    "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf", "sigmoid", "softplus", "leaky_relu",
+    "elu", "gelu", "silu", "maximum", "minimum", "sign", "floor", "ceil", "trunc", "rint",
+    "floor_divide",
 ]
 # fmt: on
 RULES: dict[str, Rule] = {
