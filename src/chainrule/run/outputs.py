@@ -100,11 +100,6 @@ def _put_slice(out: Any, x: Any, index: Any, shape: Any) -> None:
     out[index] = x
 
 
-def _einsum(out: Any, *operands: Any, subscripts: str) -> None:
-    # Of one operand NumPy's result may be a view, which would lie in memory that others use later.
-    np.einsum(subscripts, *operands, out=out, optimize=len(operands) > 2)
-
-
 WRITERS: dict[str, Writer] = {
     "relu": _relu,
     "sigmoid": _sigmoid,
@@ -121,7 +116,6 @@ WRITERS: dict[str, Writer] = {
     "sum_to_shape": _sum_to_shape,
     "concatenate": _concatenate,
     "put_slice": _put_slice,
-    "einsum": _einsum,
 }
 
 
