@@ -11,6 +11,11 @@ VENV    ?= .venv
 PYTHON  ?=
 WORKERS ?= 2
 
+# Elsewhere a native core that cannot be built is done without.
+ifneq ($(filter native,$(MAKECMDGOALS)),)
+export CHAINRULE_NATIVE ?= 1
+endif
+
 BIN   := $(VENV)/bin
 QUIET := PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -87,7 +92,10 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.created
 	@$(call install,[dev])
 	@touch $@ $(VENV)/.demo
 
-# After .dev or .demo, which build the core too.
+# After .dev or .demo, which build the core too. Also when it is there and not wanted, or the reverse.
+ifneq ($(filter $(CHAINRULE_NATIVE),$(if $(wildcard $(WITHOUT)),1,0)),)
+$(VENV)/.native: force
+endif
 $(VENV)/.native: $(NATIVE)
 	@$(build_native)
 
@@ -96,8 +104,7 @@ demo: $(VENV)/.demo $(VENV)/.native ## will my flight be delayed? train on real 
 	@$(BIN)/chainrule demo
 
 .PHONY: native
-native: $(VENV)/.dev ## build the native core after a change in native/; an error where it cannot be built
-	@export CHAINRULE_NATIVE="$${CHAINRULE_NATIVE-1}"; $(build_native)
+native: $(VENV)/.dev $(VENV)/.native ## build the native core after a change in native/; an error where it cannot be built
 
 .PHONY: test
 test: $(VENV)/.dev $(VENV)/.native ## run the tests

@@ -27,7 +27,7 @@ public:
         for (size_t i = 0; i < inputs; ++i) {
             const Slot& s = slot(op.inputs[i]);
             items_[i] = item_size(s.dtype);
-            lies_[i] = is_contiguous(s)      ? Lies::direct
+            lies_[i] = is_contiguous(s) ? Lies::direct
                        : collapsed(s.shape.data(), s.strides.data(), s.shape.size()).size() == 1 &&
                                is_constant(s)
                            ? Lies::single
@@ -37,7 +37,9 @@ public:
             const BlockEntry& entry = table.blocks[op.block[t].kernel];
             items_[inputs + t] = item_size(entry.result);
             const int* v = op.block[t].operands;
-            const auto single = [&](int i) { return lies_[static_cast<size_t>(v[i])] == Lies::single; };
+            const auto single = [&](int i) {
+                return lies_[static_cast<size_t>(v[i])] == Lies::single;
+            };
             // Kernels want at least one operand that varies, and conditions always.
             if (entry.arity == 1 && single(0)) lies_[static_cast<size_t>(v[0])] = Lies::loaded;
             if (entry.arity == 2 && single(0) && single(1))
@@ -56,9 +58,8 @@ public:
             // An operand that this result overwrites while it is still needed is copied first.
             for (size_t i = 0; i < inputs; ++i)
                 if (lies_[i] == Lies::direct && overlap(slot(op.outputs[o]), slot(op.inputs[i]))) {
-                    const bool result_too =
-                        std::find(op.results.begin(), op.results.end(), static_cast<int>(i)) !=
-                        op.results.end();
+                    const bool result_too = std::find(op.results.begin(), op.results.end(),
+                                                      static_cast<int>(i)) != op.results.end();
                     if (last[i] > computed || result_too) lies_[i] = Lies::loaded;
                 }
             if (v >= inputs && target[v] < 0 && is_contiguous(slot(op.outputs[o])))
@@ -117,7 +118,8 @@ public:
             if (start > 0)
                 for (const Direct& direct : places_) p[direct.value] += direct.advance;
             for (const Strided& load : loads_)
-                copy_range<false>(load.item, p[load.value], load.place.in(frame), load.axes, start, n);
+                copy_range<false>(load.item, p[load.value], load.place.in(frame), load.axes, start,
+                                  n);
             for (const Call& call : calls_)
                 call.run(p[call.result], p[call.operands[0]], p[call.operands[1]],
                          p[call.operands[2]], n, call.scalars);

@@ -18,11 +18,21 @@ namespace {
 using boolean = uint8_t;
 
 template <class T> struct TypeOf;
-template <> struct TypeOf<float> { static constexpr DType value = DType::f32; };
-template <> struct TypeOf<double> { static constexpr DType value = DType::f64; };
-template <> struct TypeOf<int64_t> { static constexpr DType value = DType::i64; };
-template <> struct TypeOf<int32_t> { static constexpr DType value = DType::i32; };
-template <> struct TypeOf<boolean> { static constexpr DType value = DType::boolean; };
+template <> struct TypeOf<float> {
+    static constexpr DType value = DType::f32;
+};
+template <> struct TypeOf<double> {
+    static constexpr DType value = DType::f64;
+};
+template <> struct TypeOf<int64_t> {
+    static constexpr DType value = DType::i64;
+};
+template <> struct TypeOf<int32_t> {
+    static constexpr DType value = DType::i32;
+};
+template <> struct TypeOf<boolean> {
+    static constexpr DType value = DType::boolean;
+};
 
 template <class F, class R, class A>
 void unary(void* out, const void* first, const void*, const void*, int64_t n, unsigned) {
@@ -93,6 +103,8 @@ void select(void* out, const void* condition, const void* first, const void* sec
 #define COMPARE(name, expression) \
     struct name { template <class T> static boolean of(T x, T y) { return expression; } };
 
+// The arguments are read as declarations by the formatter.
+// clang-format off
 BINARY(Add, x + y)
 BINARY(Subtract, x - y)
 BINARY(Multiply, x * y)
@@ -157,11 +169,10 @@ COMPARE(Less, x < y)
 COMPARE(LessEqual, x <= y)
 COMPARE(Equal, x == y)
 COMPARE(NotEqual, x != y)
+// clang-format on
 
 struct Elu {
-    template <class T> static T of(T x, T alpha) {
-        return x > T{0} ? x : alpha * library_expm1(x);
-    }
+    template <class T> static T of(T x, T alpha) { return x > T{0} ? x : alpha * library_expm1(x); }
 };
 
 struct LogAddExp {
@@ -235,8 +246,11 @@ struct To {
         ENTRY_1("convert." type, To<R>, "bool", R, boolean)
 
 const BlockEntry entries[] = {
-    NUMBERS_2("add", Add), NUMBERS_2("subtract", Subtract), NUMBERS_2("multiply", Multiply),
-    NUMBERS_2("maximum", Maximum), NUMBERS_2("minimum", Minimum),
+    NUMBERS_2("add", Add),
+    NUMBERS_2("subtract", Subtract),
+    NUMBERS_2("multiply", Multiply),
+    NUMBERS_2("maximum", Maximum),
+    NUMBERS_2("minimum", Minimum),
     ENTRY_2("add", Either, "bool", boolean, boolean),
     ENTRY_2("multiply", Both, "bool", boolean, boolean),
     ENTRY_2("maximum", Either, "bool", boolean, boolean),
@@ -244,32 +258,74 @@ const BlockEntry entries[] = {
     ENTRY_2("logical_and", Both, "bool", boolean, boolean),
     ENTRY_2("logical_or", Either, "bool", boolean, boolean),
     ENTRY_1("logical_not", Not, "bool", boolean, boolean),
-    FLOATS_2("divide", Divide), FLOATS_2("power", Power), FLOATS_2("arctan2", Arctan2),
-    FLOATS_2("hypot", Hypot), FLOATS_2("logaddexp", LogAddExp), FLOATS_2("remainder", Remainder),
-    FLOATS_2("floor_divide", FloorDivide), FLOATS_2("gate", Gate), FLOATS_2("masked_product", MaskedProduct),
-    FLOATS_2("leaky_relu", LeakyRelu), FLOATS_2("elu", Elu),
-    FLOATS_1("negative", Negative), ENTRY_1("negative", Negative, "i64", int64_t, int64_t),
-    FLOATS_1("square", Square), ENTRY_1("square", Square, "i64", int64_t, int64_t),
-    FLOATS_1("abs", FloatAbsolute), ENTRY_1("abs", Absolute, "i64", int64_t, int64_t),
-    FLOATS_1("sign", Sign), ENTRY_1("sign", Sign, "i64", int64_t, int64_t),
-    FLOATS_1("relu", Relu), ENTRY_1("relu", Relu, "i64", int64_t, int64_t),
-    FLOATS_1("reciprocal", Reciprocal), FLOATS_1("sqrt", Sqrt), FLOATS_1("cbrt", Cbrt),
-    FLOATS_1("exp", Exp), FLOATS_1("exp2", Exp2), FLOATS_1("expm1", Expm1), FLOATS_1("log", Log),
-    FLOATS_1("log2", Log2), FLOATS_1("log10", Log10), FLOATS_1("log1p", Log1p),
-    FLOATS_1("sin", Sin), FLOATS_1("cos", Cos), FLOATS_1("tan", Tan), FLOATS_1("arcsin", Arcsin),
-    FLOATS_1("arccos", Arccos), FLOATS_1("arctan", Arctan), FLOATS_1("sinh", Sinh),
-    FLOATS_1("cosh", Cosh), FLOATS_1("tanh", Tanh), FLOATS_1("arcsinh", Arcsinh),
-    FLOATS_1("arccosh", Arccosh), FLOATS_1("arctanh", Arctanh), FLOATS_1("erf", Erf),
-    FLOATS_1("sigmoid", Sigmoid), FLOATS_1("silu", Silu), FLOATS_1("gelu", Gelu),
-    FLOATS_1("softplus", Softplus), FLOATS_1("floor", Floor), FLOATS_1("ceil", Ceil),
-    FLOATS_1("trunc", Trunc), FLOATS_1("rint", Rint),
-    TESTS("isnan", IsNan), TESTS("isfinite", IsFinite), TESTS("isinf", IsInf),
-    COMPARISONS("greater", Greater), COMPARISONS("greater_equal", GreaterEqual),
-    COMPARISONS("less", Less), COMPARISONS("less_equal", LessEqual), COMPARISONS("equal", Equal),
+    FLOATS_2("divide", Divide),
+    FLOATS_2("power", Power),
+    FLOATS_2("arctan2", Arctan2),
+    FLOATS_2("hypot", Hypot),
+    FLOATS_2("logaddexp", LogAddExp),
+    FLOATS_2("remainder", Remainder),
+    FLOATS_2("floor_divide", FloorDivide),
+    FLOATS_2("gate", Gate),
+    FLOATS_2("masked_product", MaskedProduct),
+    FLOATS_2("leaky_relu", LeakyRelu),
+    FLOATS_2("elu", Elu),
+    FLOATS_1("negative", Negative),
+    ENTRY_1("negative", Negative, "i64", int64_t, int64_t),
+    FLOATS_1("square", Square),
+    ENTRY_1("square", Square, "i64", int64_t, int64_t),
+    FLOATS_1("abs", FloatAbsolute),
+    ENTRY_1("abs", Absolute, "i64", int64_t, int64_t),
+    FLOATS_1("sign", Sign),
+    ENTRY_1("sign", Sign, "i64", int64_t, int64_t),
+    FLOATS_1("relu", Relu),
+    ENTRY_1("relu", Relu, "i64", int64_t, int64_t),
+    FLOATS_1("reciprocal", Reciprocal),
+    FLOATS_1("sqrt", Sqrt),
+    FLOATS_1("cbrt", Cbrt),
+    FLOATS_1("exp", Exp),
+    FLOATS_1("exp2", Exp2),
+    FLOATS_1("expm1", Expm1),
+    FLOATS_1("log", Log),
+    FLOATS_1("log2", Log2),
+    FLOATS_1("log10", Log10),
+    FLOATS_1("log1p", Log1p),
+    FLOATS_1("sin", Sin),
+    FLOATS_1("cos", Cos),
+    FLOATS_1("tan", Tan),
+    FLOATS_1("arcsin", Arcsin),
+    FLOATS_1("arccos", Arccos),
+    FLOATS_1("arctan", Arctan),
+    FLOATS_1("sinh", Sinh),
+    FLOATS_1("cosh", Cosh),
+    FLOATS_1("tanh", Tanh),
+    FLOATS_1("arcsinh", Arcsinh),
+    FLOATS_1("arccosh", Arccosh),
+    FLOATS_1("arctanh", Arctanh),
+    FLOATS_1("erf", Erf),
+    FLOATS_1("sigmoid", Sigmoid),
+    FLOATS_1("silu", Silu),
+    FLOATS_1("gelu", Gelu),
+    FLOATS_1("softplus", Softplus),
+    FLOATS_1("floor", Floor),
+    FLOATS_1("ceil", Ceil),
+    FLOATS_1("trunc", Trunc),
+    FLOATS_1("rint", Rint),
+    TESTS("isnan", IsNan),
+    TESTS("isfinite", IsFinite),
+    TESTS("isinf", IsInf),
+    COMPARISONS("greater", Greater),
+    COMPARISONS("greater_equal", GreaterEqual),
+    COMPARISONS("less", Less),
+    COMPARISONS("less_equal", LessEqual),
+    COMPARISONS("equal", Equal),
     COMPARISONS("not_equal", NotEqual),
-    ENTRY_3("where", "f32", float), ENTRY_3("where", "f64", double),
-    ENTRY_3("where", "i64", int64_t), ENTRY_3("where", "bool", boolean),
-    CONVERSIONS(float, "f32"), CONVERSIONS(double, "f64"), CONVERSIONS(int64_t, "i64"),
+    ENTRY_3("where", "f32", float),
+    ENTRY_3("where", "f64", double),
+    ENTRY_3("where", "i64", int64_t),
+    ENTRY_3("where", "bool", boolean),
+    CONVERSIONS(float, "f32"),
+    CONVERSIONS(double, "f64"),
+    CONVERSIONS(int64_t, "i64"),
     CONVERSIONS(int32_t, "i32"),
     ENTRY_1("convert.bool", IsTrue, "f32", boolean, float),
     ENTRY_1("convert.bool", IsTrue, "f64", boolean, double),

@@ -65,7 +65,8 @@ inline bool writes_each_once(const Slot& slot) {
     std::vector<std::pair<int64_t, int64_t>> axes;
     for (size_t i = 0; i < slot.shape.size(); ++i)
         if (slot.shape[i] > 1)
-            axes.push_back({slot.strides[i] < 0 ? -slot.strides[i] : slot.strides[i], slot.shape[i]});
+            axes.push_back(
+                {slot.strides[i] < 0 ? -slot.strides[i] : slot.strides[i], slot.shape[i]});
     std::sort(axes.begin(), axes.end());
     int64_t reach = 0;
     for (const auto& [stride, length] : axes) {

@@ -134,15 +134,15 @@ inline T logarithm(T x) {
     // The biased exponent as a number: shifted without sign, put into the low bits of `round`.
     using Unsigned = typename F::Unsigned;
     const Unsigned exponent = static_cast<Unsigned>(moved) >> F::digits;
-    const T k = (bits_as<T>(static_cast<Bits>(exponent + static_cast<Unsigned>(
-                     bits_as<Bits>(F::round)))) - F::round) -
-                static_cast<T>(F::bias) - (tiny ? static_cast<T>(F::rescale_exponent) : T{0});
+    const T k =
+        (bits_as<T>(static_cast<Bits>(exponent + static_cast<Unsigned>(bits_as<Bits>(F::round)))) -
+         F::round) -
+        static_cast<T>(F::bias) - (tiny ? static_cast<T>(F::rescale_exponent) : T{0});
     const T f = fraction - static_cast<T>(1);
     const T s = f / (static_cast<T>(2) + f);
     const T half_square = static_cast<T>(0.5) * f * f;
     const T r = log_series(s * s);
-    T y = k * F::ln2_high -
-          ((half_square - (s * (half_square + r) + k * F::ln2_low)) - f);
+    T y = k * F::ln2_high - ((half_square - (s * (half_square + r) + k * F::ln2_low)) - f);
     const T infinity = static_cast<T>(HUGE_VALF);
     y = x == T{0} ? -infinity : y;
     y = x == infinity ? infinity : y;

@@ -17,12 +17,12 @@ using namespace chainrule;
 
 namespace {
 
-constexpr const char* dtype_names[] = {"f32",  "f64",  "i64",  "i32",  "bool",
+constexpr const char* dtype_names[] = {"f32",  "f64",  "i64",  "i32", "bool",
                                        "raw1", "raw2", "raw4", "raw8"};
 constexpr const char* kind_names[] = {"arena", "constant", "input", "updated_input", "output"};
-constexpr const char* op_names[] = {"elementwise",   "reduce",     "map_rows",    "cross_entropy",
-                                    "multiply",      "gather",     "scatter_add", "random_uniform",
-                                    "callback",      "check_finite"};
+constexpr const char* op_names[] = {"elementwise", "reduce",      "map_rows",    "cross_entropy",
+                                    "multiply",    "gather",      "scatter_add", "random_uniform",
+                                    "callback",    "check_finite"};
 constexpr const char* reduction_names[] = {"sum",       "max",  "min",    "prod",
                                            "logsumexp", "norm", "argmax", "argmin"};
 constexpr const char* map_names[] = {"softmax", "log_softmax", "cumsum", "standardise"};
@@ -50,9 +50,9 @@ private:
 };
 
 using SlotRow = std::tuple<int, int64_t, int, std::vector<int64_t>, std::vector<int64_t>>;
-using OpRow = std::tuple<int, std::vector<int>, std::vector<int>, std::vector<int64_t>,
-                         std::vector<double>, std::vector<std::tuple<int, int, int, int>>,
-                         std::vector<int>>;
+using OpRow =
+    std::tuple<int, std::vector<int>, std::vector<int>, std::vector<int64_t>, std::vector<double>,
+               std::vector<std::tuple<int, int, int, int>>, std::vector<int>>;
 
 template <class Enum>
 Enum enumerator(int value, int count, const char* what) {
@@ -93,9 +93,8 @@ public:
         if (buffer < 0 || static_cast<size_t>(buffer) >= buffers.size() ||
             buffers[static_cast<size_t>(buffer)].kind > Buffer::Kind::constant)
             throw std::invalid_argument("not a buffer that the program owns");
-        return nb::steal(PyMemoryView_FromMemory(program_.arena(buffer),
-                                                 buffers[static_cast<size_t>(buffer)].bytes,
-                                                 PyBUF_WRITE));
+        return nb::steal(PyMemoryView_FromMemory(
+            program_.arena(buffer), buffers[static_cast<size_t>(buffer)].bytes, PyBUF_WRITE));
     }
 
 private:
@@ -116,11 +115,16 @@ private:
             d.buffers.push_back(std::move(buffer));
         }
         for (const auto& [buffer, offset, dtype, shape, strides] : slots)
-            d.slots.push_back({buffer, offset, enumerator<DType>(dtype, 9, "an unknown dtype"),
-                               shape, strides});
+            d.slots.push_back(
+                {buffer, offset, enumerator<DType>(dtype, 9, "an unknown dtype"), shape, strides});
         for (const auto& [code, inputs, outputs, ints, floats, block, results] : ops) {
-            Op op{enumerator<OpCode>(code, 10, "an unknown operation"), inputs, outputs, ints,
-                  floats, {}, results};
+            Op op{enumerator<OpCode>(code, 10, "an unknown operation"),
+                  inputs,
+                  outputs,
+                  ints,
+                  floats,
+                  {},
+                  results};
             for (const auto& [kernel, a, b, c] : block) op.block.push_back({kernel, {a, b, c}});
             d.ops.push_back(std::move(op));
         }
@@ -130,7 +134,8 @@ private:
     void take(const nb::sequence& given, const std::vector<int>& wanted, std::vector<Held>& held,
               std::vector<char*>& pointers, int64_t steps, const std::vector<int64_t>& strides,
               const char* what) {
-        if (nb::len(given) != wanted.size() || (!strides.empty() && strides.size() != wanted.size()))
+        if (nb::len(given) != wanted.size() ||
+            (!strides.empty() && strides.size() != wanted.size()))
             throw std::invalid_argument(std::string("the program needs ") +
                                         std::to_string(wanted.size()) + " " + what + "s");
         pointers.reserve(wanted.size());
@@ -145,8 +150,9 @@ private:
                                                 (steps - 1) <= spare / stride;
             if (!fits)
                 throw std::invalid_argument(std::string(what) + " " + std::to_string(i) + " has " +
-                                            std::to_string(held[i].bytes()) + " bytes, fewer than " +
-                                            std::to_string(buffer.bytes) + " for each step");
+                                            std::to_string(held[i].bytes()) +
+                                            " bytes, fewer than " + std::to_string(buffer.bytes) +
+                                            " for each step");
             if (buffer.bytes > 0 && reinterpret_cast<uintptr_t>(pointers.back()) % 4 != 0 &&
                 buffer.bytes % 4 == 0)
                 throw std::invalid_argument(std::string(what) + " is not aligned");
@@ -164,14 +170,17 @@ void* address_of(const nb::dict& api, const char* name, bool& wide) {
     if (!signature) throw nb::python_error();
     const std::string text = signature, start = "void (char *, char *, ";
     if (text.rfind(start, 0) != 0)
-        throw std::invalid_argument("an unexpected signature of " + std::string(name) + ": " + text);
-    const std::string integer = text.substr(start.size(), text.find(',', start.size()) - start.size());
+        throw std::invalid_argument("an unexpected signature of " + std::string(name) + ": " +
+                                    text);
+    const std::string integer =
+        text.substr(start.size(), text.find(',', start.size()) - start.size());
     if (integer == "int *") wide = false;
     else if (integer == "int64_t *" || integer == "long long *" || integer == "npy_int64 *" ||
              integer == "blas_int *" || integer == "long *")
         wide = true;
-    else throw std::invalid_argument("unexpected integers in the signature of " +
-                                     std::string(name) + ": " + text);
+    else
+        throw std::invalid_argument("unexpected integers in the signature of " + std::string(name) +
+                                    ": " + text);
     void* address = PyCapsule_GetPointer(capsule.ptr(), signature);
     if (!address) throw nb::python_error();
     return address;
@@ -213,8 +222,9 @@ NB_MODULE(_native, module) {
         },
         nb::arg("api"), "Take products of matrices from scipy.linalg.cython_blas.__pyx_capi__.");
     module.def("blas_is_loaded", [] { return blas().sgemm != nullptr; });
-    module.def("blas_threshold", [] { return blas_threshold(); },
-               "How many multiplications a product has from which BLAS does it.");
+    module.def(
+        "blas_threshold", [] { return blas_threshold(); },
+        "How many multiplications a product has from which BLAS does it.");
     module.def("set_blas_threshold", [](int64_t value) { blas_threshold() = value; });
     module.def(
         "kernels",
@@ -225,8 +235,8 @@ NB_MODULE(_native, module) {
                 const BlockEntry& entry = table.blocks[i];
                 std::string name = entry.name;
                 // Conversions are named by what they give and what they take.
-                numbers[name.c_str()] = nb::make_tuple(
-                    i, entry.arity, dtype_names[static_cast<int>(entry.result)]);
+                numbers[name.c_str()] =
+                    nb::make_tuple(i, entry.arity, dtype_names[static_cast<int>(entry.result)]);
             }
             return numbers;
         },
@@ -237,11 +247,12 @@ NB_MODULE(_native, module) {
     module.attr("REDUCTIONS") = numbered(reduction_names);
     module.attr("ROW_MAPS") = numbered(map_names);
     nb::class_<PyProgram>(module, "Program")
-        .def(nb::init<const nb::list&, const std::vector<SlotRow>&, const std::vector<OpRow>&, int>(),
+        .def(nb::init<const nb::list&, const std::vector<SlotRow>&, const std::vector<OpRow>&,
+                      int>(),
              nb::arg("buffers"), nb::arg("slots"), nb::arg("operations"), nb::arg("callbacks"))
         .def("run", &PyProgram::run, nb::arg("inputs"), nb::arg("outputs"),
-             nb::arg("callbacks") = nb::list(), nb::arg("flush_denormals") = false, nb::arg("steps") = 1,
-             nb::arg("input_strides") = std::vector<int64_t>(),
+             nb::arg("callbacks") = nb::list(), nb::arg("flush_denormals") = false,
+             nb::arg("steps") = 1, nb::arg("input_strides") = std::vector<int64_t>(),
              nb::arg("output_strides") = std::vector<int64_t>(), nb::arg("seconds") = 0.0)
         .def("arena", &PyProgram::arena, nb::arg("buffer"), nb::rv_policy::reference_internal);
 }

@@ -124,7 +124,8 @@ void panel(const Product& product, int64_t column, int64_t used) {
         if (pack) {
             if (product.b_column == 1 && !partial) {
                 for (int64_t p = 0; p < count; ++p)
-                    for (int j = 0; j < full; ++j) packed[p * full + j] = right[p * product.b_row + j];
+                    for (int j = 0; j < full; ++j)
+                        packed[p * full + j] = right[p * product.b_row + j];
             } else {
                 for (int j = 0; j < full; ++j)
                     for (int64_t p = 0; p < count; ++p)
@@ -136,18 +137,18 @@ void panel(const Product& product, int64_t column, int64_t used) {
         for (int64_t row = 0; row < product.m; row += tile_rows) {
             const int64_t rows = product.m - row < tile_rows ? product.m - row : tile_rows;
             T* target = c + row * product.c_row;
-            Part<T> part{count,
-                         static_cast<const T*>(product.a) + row * product.a_row +
-                             start * product.a_column,
-                         product.a_row,
-                         product.a_column,
-                         right,
-                         pack ? full : product.b_row,
-                         target,
-                         product.c_row,
-                         bias,
-                         start == 0,
-                         last && product.relu};
+            Part<T> part{
+                count,
+                static_cast<const T*>(product.a) + row * product.a_row + start * product.a_column,
+                product.a_row,
+                product.a_column,
+                right,
+                pack ? full : product.b_row,
+                target,
+                product.c_row,
+                bias,
+                start == 0,
+                last && product.relu};
             if (!partial) {
                 tile_of<T, vectors>(rows, part);
                 continue;

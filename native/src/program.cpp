@@ -81,9 +81,7 @@ Program::Program(Description description)
                 outputs_.push_back(static_cast<int>(i));
                 base_.push_back(nullptr);
                 break;
-            default:
-                inputs_.push_back(static_cast<int>(i));
-                base_.push_back(nullptr);
+            default: inputs_.push_back(static_cast<int>(i)); base_.push_back(nullptr);
         }
     }
     Scratch scratch;

@@ -95,7 +95,8 @@ void norm(void* out, const void* row, int64_t n) {
     *static_cast<T*>(out) = scale * library_sqrt(squares);
 }
 
-// The first of the greatest (or, with sign -1, the least) entries; the first NaN where there is one.
+// The first of the greatest (or, with sign -1, the least) entries; the first NaN where there is
+// one.
 template <class T, int sign>
 void position(void* out, const void* row, int64_t n) {
     const T* x = static_cast<const T*>(row);

@@ -35,8 +35,7 @@ bool is_one_run(const std::vector<Axis>& axes) {
 class Rows {
 public:
     Rows(const Slot& slot, size_t axes)
-        : place(slot),
-          item(item_size(slot.dtype)),
+        : place(slot), item(item_size(slot.dtype)),
           count(product_of(slot.shape, 0, slot.shape.size() - axes)),
           length(product_of(slot.shape, slot.shape.size() - axes, slot.shape.size())),
           outer_(axes_of(slot, 0, slot.shape.size() - axes)),
@@ -82,9 +81,7 @@ protected:
 class Reduce final : public WithScratch {
 public:
     Reduce(const Slot& in, const Slot& out, RowReduction kind, size_t axes, Scratch& scratch)
-        : rows_(in, axes),
-          out_(out),
-          item_(item_size(out.dtype)),
+        : rows_(in, axes), out_(out), item_(item_size(out.dtype)),
           kernel_(row_kernels(in.dtype).reduce[static_cast<size_t>(kind)]),
           columns_(row_kernels(in.dtype).sum_columns) {
         const auto& outer = rows_.outer();
@@ -156,8 +153,7 @@ public:
     CrossEntropy(const Slot& logits, const Slot& labels, const Slot& out, Scratch& scratch)
         : logits_(logits, 1), labels_(labels, 0), out_(out), is_float_(out.dtype == DType::f32),
           last_(logits.shape.size() - 1),
-          kernel_(row_kernels(out.dtype)
-                      .reduce[static_cast<size_t>(RowReduction::logsumexp)]) {
+          kernel_(row_kernels(out.dtype).reduce[static_cast<size_t>(RowReduction::logsumexp)]) {
         scratch.need(logits_.length * logits_.item);
     }
 
@@ -191,8 +187,7 @@ private:
 class Indexed final : public WithScratch {
 public:
     Indexed(const Description& d, const Op& op, bool scatter, Scratch& scratch)
-        : scatter_(scatter),
-          dtype_(d.slots[static_cast<size_t>(op.outputs[0])].dtype),
+        : scatter_(scatter), dtype_(d.slots[static_cast<size_t>(op.outputs[0])].dtype),
           whole_(slot(d, scatter ? op.outputs[0] : op.inputs[0]), inner_axes(d, op, scatter)),
           picked_(slot(d, scatter ? op.inputs[0] : op.outputs[0]), inner_axes(d, op, scatter)) {
         const Slot& whole = slot(d, scatter ? op.outputs[0] : op.inputs[0]);
@@ -277,20 +272,31 @@ public:
         const auto stride = [](const Slot& s, size_t axis, int64_t otherwise) {
             return s.shape[axis] == 1 ? otherwise : s.strides[axis];
         };
-        product_ = {c.shape[n - 2], c.shape[n - 1], a.shape[n - 1],
-                    nullptr, a.strides[n - 2], stride(a, n - 1, 1),
-                    nullptr, b.strides[n - 2], stride(b, n - 1, 1),
-                    nullptr, stride(c, n - 2, c.shape[n - 1]), nullptr, op.ints[0] != 0, nullptr};
+        product_ = {c.shape[n - 2],
+                    c.shape[n - 1],
+                    a.shape[n - 1],
+                    nullptr,
+                    a.strides[n - 2],
+                    stride(a, n - 1, 1),
+                    nullptr,
+                    b.strides[n - 2],
+                    stride(b, n - 1, 1),
+                    nullptr,
+                    stride(c, n - 2, c.shape[n - 1]),
+                    nullptr,
+                    op.ints[0] != 0,
+                    nullptr};
         if (a.shape[n - 2] == 1) product_.a_row = std::max<int64_t>(product_.k, 1);
         if (b.shape[n - 2] == 1) product_.b_row = std::max<int64_t>(product_.n, 1);
-        const bool loaded = dtype_ == DType::f32 ? blas().sgemm != nullptr : blas().dgemm != nullptr;
+        const bool loaded =
+            dtype_ == DType::f32 ? blas().sgemm != nullptr : blas().dgemm != nullptr;
         const double work = static_cast<double>(product_.m) * static_cast<double>(product_.n) *
                             static_cast<double>(product_.k);
         use_blas_ = loaded && work >= static_cast<double>(blas_threshold()) &&
                     fits(product_.a_row, product_.a_column, product_.m, product_.k) &&
                     fits(product_.b_row, product_.b_column, product_.k, product_.n) &&
-                    product_.c_row >= product_.n && std::max({product_.m, product_.n, product_.k,
-                                                             product_.c_row}) < INT32_MAX;
+                    product_.c_row >= product_.n &&
+                    std::max({product_.m, product_.n, product_.k, product_.c_row}) < INT32_MAX;
         scratch.need(product_scratch);
     }
 
@@ -375,8 +381,7 @@ public:
             const uint64_t bits = generator.next();
             if (is_float_)
                 reinterpret_cast<float*>(out)[i] = static_cast<float>(bits >> 40) * 0x1p-24f;
-            else
-                reinterpret_cast<double*>(out)[i] = static_cast<double>(bits >> 11) * 0x1p-53;
+            else reinterpret_cast<double*>(out)[i] = static_cast<double>(bits >> 11) * 0x1p-53;
         }
     }
 

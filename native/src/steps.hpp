@@ -28,7 +28,8 @@ public:
 
 // Where a slot begins.
 struct Place {
-    explicit Place(const Slot& slot) : buffer(static_cast<size_t>(slot.buffer)), offset(slot.offset) {}
+    explicit Place(const Slot& slot)
+        : buffer(static_cast<size_t>(slot.buffer)), offset(slot.offset) {}
     char* in(const Frame& frame) const { return frame.base[buffer] + offset; }
     size_t buffer;
     int64_t offset;

@@ -61,7 +61,8 @@ void verify_slot(const Description& d, const Slot& slot) {
         (stride < 0 ? low : high) += steps * stride;
     }
     const int64_t first = slot.offset / item_size(slot.dtype);
-    require(first + low >= 0 && first + high < entries, "a slot that reaches outside of its buffer");
+    require(first + low >= 0 && first + high < entries,
+            "a slot that reaches outside of its buffer");
 }
 
 class OpVerifier {
@@ -157,8 +158,7 @@ private:
             const int value = op_.results[i];
             require(value >= 0 && value < static_cast<int>(types.size()),
                     "a result that is not computed");
-            require(types[static_cast<size_t>(value)] == out(i).dtype &&
-                        out(i).shape == shape,
+            require(types[static_cast<size_t>(value)] == out(i).dtype && out(i).shape == shape,
                     "a result of another dtype or shape");
         }
         for (size_t o = 0; o < op_.outputs.size(); ++o)
@@ -216,22 +216,25 @@ private:
         require(op_.ints.size() == 1, "an attribute is missing");
         const auto &a = in(0).shape, &b = in(1).shape, &c = out(0).shape;
         const size_t axes = c.size();
-        require(axes >= 2 && a.size() == axes && b.size() == axes, "a product of other than matrices");
+        require(axes >= 2 && a.size() == axes && b.size() == axes,
+                "a product of other than matrices");
         for (size_t i = 0; i + 2 < axes; ++i)
             require(a[i] == c[i] && b[i] == c[i], "a product of stacks that differ");
-        require(a[axes - 2] == c[axes - 2] && b[axes - 1] == c[axes - 1] &&
-                    a[axes - 1] == b[axes - 2],
-                "a product of matrices that do not fit");
+        require(
+            a[axes - 2] == c[axes - 2] && b[axes - 1] == c[axes - 1] && a[axes - 1] == b[axes - 2],
+            "a product of matrices that do not fit");
         for (const auto* list : {&op_.inputs, &op_.outputs})
             for (int slot : *list)
                 require(d_.slots[static_cast<size_t>(slot)].dtype == out(0).dtype,
                         "a product of several dtypes");
         require(is_float(out(0).dtype), "a product of another dtype than a floating one");
         const auto& strides = out(0).strides;
-        require(c[axes - 1] <= 1 || strides[axes - 1] == 1, "a product whose rows are not contiguous");
+        require(c[axes - 1] <= 1 || strides[axes - 1] == 1,
+                "a product whose rows are not contiguous");
         if (op_.inputs.size() == 3)
-            require(in(2).shape.size() == 1 && in(2).shape[0] == c[axes - 1] && is_contiguous(in(2)),
-                    "a bias that does not fit");
+            require(
+                in(2).shape.size() == 1 && in(2).shape[0] == c[axes - 1] && is_contiguous(in(2)),
+                "a bias that does not fit");
     }
 
     // `whole` is indexed along its first axes, giving (or taking) `picked`.
