@@ -3,10 +3,18 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
+# One after the other: the targets share an environment.
+.NOTPARALLEL:
+
 # Where the environment lives, which interpreter builds it (found when empty), and test workers.
 VENV    ?= .venv
 PYTHON  ?=
 WORKERS ?= 2
+
+# Elsewhere a native core that cannot be built is done without.
+ifneq ($(filter native,$(MAKECMDGOALS)),)
+export CHAINRULE_NATIVE ?= 1
+endif
 
 BIN   := $(VENV)/bin
 QUIET := PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -30,13 +38,30 @@ if ! "$$found" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
 fi
 endef
 
-# $(call install,EXTRAS): the package, editable, with these extras.
+# What the native core is built from, and where the build says why it went without, if it did.
+NATIVE  := pyproject.toml CMakeLists.txt $(shell find native backend -type f ! -name '*.pyc')
+CPP     := $(filter %.cpp %.hpp,$(NATIVE))
+WITHOUT := build/native/without.txt
+
+# $(call install,EXTRAS,OPTIONS): the package, editable, with the extras and with the native core.
 define install
-echo "Installing chainrule[$(1)] into $(VENV): a minute or so, once"; \
-if ! $(QUIET) $(BIN)/python -m pip install --quiet --no-input --editable '.[$(1)]'; then \
-	echo "error: pip could not install chainrule[$(1)]; its reason is above (is the package index reachable?)" >&2; \
+if ! $(QUIET) $(BIN)/python -m pip install --quiet --no-input $(2) --editable '.$(1)'; then \
+	echo "error: pip could not install chainrule$(1); its reason is above (is the package index reachable?)" >&2; \
 	exit 1; \
-fi
+fi; \
+if [ -e $(WITHOUT) ]; then cat $(WITHOUT); fi; \
+touch $(VENV)/.native
+endef
+
+# The core alone: with what the environment has, else by pip, which fetches what is missing.
+define build_native
+if PYTHONPATH=backend $(BIN)/python -m chainrule_build --check 2>/dev/null; then \
+	PYTHONPATH=backend $(BIN)/python -m chainrule_build || exit 1; \
+else \
+	echo "Building the native core with tools from the package index: two minutes or so"; \
+	$(call install,,--no-deps); \
+fi; \
+touch $(VENV)/.native
 endef
 
 .PHONY: help
@@ -58,23 +83,36 @@ $(VENV)/.created: force
 	@[ -e $@ ] || touch $@
 
 $(VENV)/.demo: pyproject.toml $(VENV)/.created
-	@$(call install,demo)
+	@echo "Installing chainrule[demo] into $(VENV): a minute or so, once; three where a C++ compiler is fetched"
+	@$(call install,[demo])
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.created
-	@$(call install,dev)
+	@echo "Installing chainrule[dev] into $(VENV): a minute or so, once; three where a C++ compiler is fetched"
+	@$(call install,[dev])
 	@touch $@ $(VENV)/.demo
 
+# After .dev or .demo, which build the core too. Also when it is there and not wanted, or the reverse.
+ifneq ($(filter $(CHAINRULE_NATIVE),$(if $(wildcard $(WITHOUT)),1,0)),)
+$(VENV)/.native: force
+endif
+$(VENV)/.native: $(NATIVE)
+	@$(build_native)
+
 .PHONY: demo
-demo: $(VENV)/.demo ## will my flight be delayed? train on real flights and explain one prediction
+demo: $(VENV)/.demo $(VENV)/.native ## will my flight be delayed? train on real flights and explain one prediction
 	@$(BIN)/chainrule demo
 
+.PHONY: native
+native: $(VENV)/.dev $(VENV)/.native ## build the native core after a change in native/; an error where it cannot be built
+
 .PHONY: test
-test: $(VENV)/.dev ## run the tests
+test: $(VENV)/.dev $(VENV)/.native ## run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: lint
 lint: $(VENV)/.dev ## check style, format and types
+	@$(BIN)/clang-format --dry-run --Werror $(CPP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -83,13 +121,14 @@ lint: $(VENV)/.dev ## check style, format and types
 format: $(VENV)/.dev ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/clang-format -i $(CPP)
 
 .PHONY: doctest
-doctest: $(VENV)/.dev ## run the examples in docstrings, README.md and docs/
+doctest: $(VENV)/.dev $(VENV)/.native ## run the examples in docstrings, README.md and docs/
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --doctest-modules src tests/test_documents.py
 
 .PHONY: examples
-examples: $(VENV)/.dev ## run every script in examples/, shortened, in a scratch directory
+examples: $(VENV)/.dev $(VENV)/.native ## run every script in examples/, shortened, in a scratch directory
 	@root=$$(pwd); scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	for script in examples/*.py; do \
 		[ -e "$$script" ] || continue; \
@@ -98,8 +137,12 @@ examples: $(VENV)/.dev ## run every script in examples/, shortened, in a scratch
 			>"$$scratch/log" 2>&1 || { cat "$$scratch/log"; echo "error: $$script failed" >&2; exit 1; }; \
 	done
 
+.PHONY: sanitize
+sanitize: $(VENV)/.dev ## run tests/run on a core built with the address and undefined-behaviour sanitizers
+	@PYTHONPATH=backend $(BIN)/python -m chainrule_build.sanitize tests/run
+
 .PHONY: bench
-bench: $(VENV)/.dev ## run the benchmarks beside the peers that are installed; QUICK=1 only sees that they run
+bench: $(VENV)/.dev $(VENV)/.native ## run the benchmarks beside the peers that are installed; QUICK=1 only sees that they run
 	@for script in benchmarks/*.py; do \
 		echo "$$script"; \
 		OMP_NUM_THREADS=1 $(BIN)/python "$$script" $(if $(QUICK),--quick) || exit 1; \
@@ -111,5 +154,5 @@ check: test lint doctest examples ## everything that is checked before a change 
 .PHONY: clean
 clean: ## remove the environment, caches and built files
 	@if [ -e $(VENV)/pyvenv.cfg ]; then rm -rf $(VENV); fi
-	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf build dist src/chainrule/*.so src/chainrule/*.pyd .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find backend src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,16 @@ print(json.dumps([str(cr.trace(f, 2.0, 5.0)), gradient, sorted(origins)]))
 pytestmark = pytest.mark.slow
 
 
+BUILD = [sys.executable, "-m", "build", "--no-isolation"]
+INSTALL = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+
+
+def can_build_core() -> bool:
+    check = [sys.executable, "-m", "chainrule_build", "--check"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "backend"), "CHAINRULE_NATIVE": ""}
+    return subprocess.run(check, env=environment, cwd=ROOT, check=False).returncode == 0
+
+
 def run(command: list[str], cwd: Path, **environment: str) -> str:
     finished = subprocess.run(
         command,
@@ -45,17 +56,45 @@ def run(command: list[str], cwd: Path, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds the wheel's files, the wheel being built from the source archive."""
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source archive, unpacked: what a user without a wheel builds from."""
+    dist = tmp_path_factory.mktemp("archive")
+    run([*BUILD, "--sdist", "--outdir", str(dist), str(ROOT)], cwd=dist)
+    (path,) = dist.glob("chainrule-*.tar.gz")
+    with tarfile.open(path) as packed:
+        packed.extractall(dist, filter="data")
+    (folder,) = (path for path in dist.iterdir() if path.is_dir())
+    return folder
+
+
+@pytest.fixture(scope="module", params=["1", "0"], ids=["native", "pure"])
+def installed(
+    request: pytest.FixtureRequest, archive: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder that holds the files of a wheel: with the native core, and without."""
+    native = request.param == "1"
+    if native and not can_build_core():
+        pytest.skip(
+            "this environment has no C++20 compiler, nor ziglang, for a wheel with the core"
+        )
     dist = tmp_path_factory.mktemp("dist")
     target = tmp_path_factory.mktemp("target")
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(dist), str(ROOT)]
-    run(build, cwd=dist)
-    assert len(list(dist.glob("chainrule-*.tar.gz"))) == 1
-    (wheel,) = dist.glob("chainrule-*-py3-none-any.whl")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
-    run([*install, "--target", str(target), str(wheel)], cwd=dist)
+    build = [*BUILD, "--wheel", "--outdir", str(dist), str(archive)]
+    printed = run(build, cwd=dist, CHAINRULE_NATIVE=request.param)
+    (wheel,) = dist.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl") != native
+    assert printed.count("without the native core") == (0 if native else 1)
+    run([*INSTALL, "--target", str(target), str(wheel)], cwd=dist)
+    assert has_core(target) == native
     return target
+
+
+def has_core(installed: Path) -> bool:
+    return any(is_extension(path) for path in (installed / "chainrule").iterdir())
+
+
+def is_extension(path: Path) -> bool:
+    return path.suffix in (".so", ".pyd")
 
 
 def test_wheel_holds_the_whole_package(installed: Path) -> None:
@@ -64,6 +103,7 @@ def test_wheel_holds_the_whole_package(installed: Path) -> None:
             str(path.relative_to(package))
             for path in package.rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
+            if not is_extension(path)
         }
 
     assert files(installed / "chainrule") == files(ROOT / "src" / "chainrule")
@@ -79,8 +119,39 @@ def test_traced_example_runs_from_the_wheel(installed: Path, tmp_path: Path) -> 
     assert origins and all(Path(origin).is_relative_to(installed) for origin in origins)
 
 
+COMPILED_EXAMPLE = """
+import importlib.util, json
+import numpy as np
+import chainrule as cr
+
+step = cr.compile(lambda x, w: np.tanh(x @ w).sum())
+x, w = np.linspace(-1, 1, 12).reshape(4, 3), np.linspace(0, 1, 6).reshape(3, 2)
+core = importlib.util.find_spec("chainrule._native")
+information = None if core is None else importlib.import_module(core.name).build_info()
+values = [float(step(x, w)), float(np.tanh(x @ w).sum())]
+print(json.dumps([*values, core and core.origin, information]))
+"""
+
+
+def test_compiled_function_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    printed = run([sys.executable, "-c", COMPILED_EXAMPLE], tmp_path, PYTHONPATH=str(installed))
+    value, expected, core, information = json.loads(printed)
+    assert value == pytest.approx(expected)
+    assert (core is not None) == has_core(installed)
+    if core is not None:
+        assert Path(core).parent == installed / "chainrule"
+        assert information["simd_level"] in information["simd_levels"]
+        assert information["sanitize"] == ""
+
+
 def test_command_line_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     script = str(installed / "bin" / "chainrule")
     printed = run([script, "--help"], tmp_path, PYTHONPATH=str(installed))
     for command in ("derive", "fit", "predict", "demo"):
         assert command in printed
+
+
+def test_source_archive_can_build_the_core(archive: Path) -> None:
+    for path in ("CMakeLists.txt", "backend/chainrule_build/hooks.py", "native/src/module.cpp"):
+        assert (archive / path).is_file()
+    assert not [path for path in archive.rglob("*") if path.suffix in (".so", ".pyd", ".o")]

@@ -11,6 +11,7 @@ import chainrule.functions as F
 from chainrule import nn
 from chainrule.errors import ChainruleError, TraceError
 from chainrule.graph.graph import Graph
+from chainrule.run import EXECUTORS
 from chainrule.tracing.trees import Tree
 
 RANDOM = np.random.default_rng(0)
@@ -74,7 +75,7 @@ def test_compiled_equals_plain(name):
     for _ in range(3):  # Buffers are used again: later calls must not see earlier ones.
         found = leaves(compiled(*args))
         for a, b in zip(found, expected, strict=True):
-            np.testing.assert_allclose(a, b, rtol=2e-6)
+            np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-7)
             assert np.shape(a) == np.shape(b)
             assert np.asarray(a).dtype == np.asarray(b).dtype
 
@@ -124,13 +125,14 @@ def test_buffers_serve_again():
             x = np.sin(x) + np.cos(x)
         return x
 
-    plan = cr.compile(chain)._program((x,), {})[1].plan
-    assert plan.buffer_bytes <= 3 * x.nbytes
+    for executor in EXECUTORS:
+        plan = cr.compile(chain, executor=executor)._program((x,), {})[1].plan
+        assert plan.buffer_bytes <= 3 * x.nbytes
 
 
 def test_common_subexpressions_run_once():
-    plan = cr.compile(lambda x: np.exp(x) * np.exp(x) + np.exp(x))._program((1.0,), {})[1].plan
-    assert len(plan._steps) == 3
+    f = cr.compile(lambda x: np.exp(x) * np.exp(x) + np.exp(x), executor="numpy")
+    assert len(f._program((1.0,), {})[1].plan._steps) == 3
 
 
 def test_compiled_inside_a_derivative_and_a_derivative_inside():
@@ -146,7 +148,7 @@ def test_several_threads_get_their_own_results():
     def work(seed):
         x = np.random.default_rng(seed).normal(size=1000)
         for _ in range(50):
-            if not np.array_equal(compiled(x), np.tanh(x) * x):
+            if np.abs(compiled(x) - np.tanh(x) * x).max() > 1e-14:
                 wrong.append(seed)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]

@@ -183,8 +183,10 @@ class Graph:
         for statement, name in names.items():
             if statement.primitive.name == "input":
                 right = f"input {statement.attributes.get('name', '')}".rstrip()
-            elif statement.is_constant and statement.shape == ():
+            elif self.is_known(statement) and statement.shape == ():
                 right = f"constant {statement.value}"
+            elif self.is_known(statement):
+                right = "constant"
             else:
                 parts = [names[argument] for argument in statement.arguments]
                 parts += [f"{key}={value}" for key, value in statement.attributes.items()]

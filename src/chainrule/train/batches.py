@@ -109,14 +109,21 @@ class Dataset:
         self, size: int, seed: int, epoch: int, shuffle: bool = True, drop_last: bool = False
     ) -> Iterator[tuple[Any, Any, Any]]:
         """Mini-batches of one epoch. Their order depends on (seed, epoch) and on nothing else."""
+        order = self.order(size, seed, epoch, shuffle, drop_last)
+        for start in range(0, len(order), size):
+            yield self.rows(order[start : start + size])
+
+    def order(
+        self, size: int, seed: int, epoch: int, shuffle: bool = True, drop_last: bool = False
+    ) -> np.ndarray:
+        """The positions of the examples of one epoch, in the order in which batches take them."""
         order = (
             np.random.default_rng([seed, _SHUFFLE, epoch]).permutation(self.count)
             if shuffle
             else np.arange(self.count)
         )
         end = self.count - self.count % size if drop_last and self.count >= size else self.count
-        for start in range(0, end, size):
-            yield self.rows(order[start : min(start + size, end)])
+        return order[:end]
 
     def fingerprint(self) -> str:
         """A short text that changes when the data do."""

@@ -35,6 +35,7 @@ from chainrule.train.step import (
     state_values,
     trainable_values,
 )
+from chainrule.train.whole import WholeEpochs
 
 Metric = Callable[[Any, Any], Any]
 # How many examples a forward pass takes at a time where nothing is learned from them.
@@ -255,6 +256,8 @@ class _Trainer:
             resume.load_position(self.checkpoint, position, history, settings)
         full, rest = divmod(self.train.count, self.batch_size)
         self.steps = full + (1 if rest and not self.drop_last else 0)
+        sizes = [self.batch_size] * min(full, 1) + [rest] * (self.steps - full)
+        self.whole = WholeEpochs(self.step, self.train, position, self.seed, sizes)
         report.start(self.epochs, self.steps, position.epoch)
         try:
             history.reason = self._train(position, history, report, settings)
@@ -307,6 +310,8 @@ class _Trainer:
         self, position: Position, history: History, report: progress_of.Quiet
     ) -> tuple[float, float]:
         """One pass over the data: (mean loss, last rate)."""
+        if not self.whole.reason:
+            return self._whole_epoch(position, history, report)
         total = size = 0.0
         rate = self.optimiser.rate
         batches = self.train.batches(
@@ -315,21 +320,69 @@ class _Trainer:
         for number, (inputs, targets, weights) in enumerate(batches):
             done = position.epoch + number / self.steps
             rate = self.optimiser.rate * self.schedule(done, history.monitored)
-            key = np.array([self.seed, position.step], np.int64)
-            batch = (position.states, inputs, targets, weights, key)
-            loss, health, parameters, states, memory = self.step(
-                position.parameters, batch[0], position.memory, *batch[1:], np.float64(rate)
-            )
-            if not math.isfinite(health):
-                self._check_finite(position, batch, float(loss), float(health), rate)
-            # One assignment, so that Ctrl-C finds either the old position or the new one.
-            position.__dict__.update(
-                parameters=parameters, states=states, memory=memory, step=position.step + 1
-            )
+            loss = self._one_step(position, inputs, targets, weights, rate)
             share = len(targets) if weights is None else float(np.sum(weights))
-            total, size = total + float(loss) * share, size + share
-            report.step(float(loss), rate)
+            total, size = total + loss * share, size + share
+            report.step(loss, rate)
         return total / max(size, np.finfo(float).tiny), rate
+
+    def _one_step(
+        self, position: Position, inputs: Any, targets: Any, weights: Any, rate: float
+    ) -> float:
+        """One step of the plan: the loss."""
+        key = np.array([self.seed, position.step], np.int64)
+        batch = (position.states, inputs, targets, weights, key)
+        loss, health, parameters, states, memory = self.step(
+            position.parameters, batch[0], position.memory, *batch[1:], np.float64(rate)
+        )
+        if not math.isfinite(health):
+            self._check_finite(position, batch, float(loss), float(health), rate)
+        # One assignment, so that Ctrl-C finds either the old position or the new one.
+        position.__dict__.update(
+            parameters=parameters, states=states, memory=memory, step=position.step + 1
+        )
+        return float(loss)
+
+    def _whole_epoch(
+        self, position: Position, history: History, report: progress_of.Quiet
+    ) -> tuple[float, float]:
+        """The same as ``_epoch``, run by the native core, which returns now and then."""
+        order = self.train.order(
+            self.batch_size, self.seed, position.epoch, self.shuffle, self.drop_last
+        )
+        starts = np.arange(0, len(order), self.batch_size)
+        ends = np.minimum(starts + self.batch_size, len(order))
+        rates = np.array(
+            [
+                self.optimiser.rate
+                * self.schedule(position.epoch + n / self.steps, history.monitored)
+                for n in range(self.steps)
+            ]
+        )
+        losses = np.empty(self.steps)
+        done = 0
+        while done < self.steps:
+            size = int(ends[done] - starts[done])
+            until = done + int(np.count_nonzero(ends[done:] - starts[done:] == size))
+            part = order[starts[done] : ends[until - 1]]
+            made, stopped = self.whole.run(
+                position, part, rates[done:until], size, losses[done:until]
+            )
+            for number in range(done, done + made):
+                report.step(losses[number], rates[number])
+            done += made
+            if stopped:  # Either a divergence, which this raises, or a sum that overflowed.
+                rows = self.train.rows(order[starts[done] : ends[done]])
+                losses[done] = self._one_step(position, *rows, rates[done])
+                self.whole.own(position)
+                report.step(losses[done], rates[done])
+                done += 1
+        if self.train.weights is None:
+            shares = (ends - starts).astype(float)
+        else:
+            shares = np.add.reduceat(self.train.weights[order].astype(float), starts)
+        mean = float(losses @ shares) / max(float(shares.sum()), np.finfo(float).tiny)
+        return mean, float(rates[-1])
 
     def _check_finite(
         self, position: Position, batch: Any, loss: float, health: float, rate: float

@@ -79,22 +79,23 @@ class Bar(Quiet):
         if now < self._due:
             return
         self._due = now + 0.1
-        self._progress.update(
-            self._task,
-            advance=self._ahead,
-            numbers=f"loss {self._total / self._count:.4f}  rate {rate:.3g}{self._latest}",
-        )
+        self._show(rate)
+
+    def _show(self, rate: float, **changes: Any) -> None:
+        mean = self._total / max(self._count, 1)
+        numbers = f"loss {mean:.4f}  rate {rate:.3g}{self._latest}"
+        self._progress.update(self._task, advance=self._ahead, numbers=numbers, **changes)
         self._ahead = 0
 
     def epoch(self, history: History) -> None:
         """Name the next epoch and show the validation loss."""
-        self._total, self._count = 0.0, 0
         if history.validation_losses:
             self._latest = (
                 f"  validation {history.validation_losses[-1]:.4f} (best {history.best_loss:.4f})"
             )
         number = min(history.epochs + 1, self._epochs)
-        self._progress.update(self._task, description=f"epoch {number}/{self._epochs}")
+        self._show(history.rates[-1], description=f"epoch {number}/{self._epochs}")
+        self._total, self._count = 0.0, 0
 
     def close(self) -> None:
         """Take the bar away."""

@@ -1,0 +1,78 @@
+// The arithmetic of the core: one table of functions for each instruction set.
+//
+// This header is read by files that are compiled once for each instruction set (see
+// native/cmake/SimdSources.cmake), so it holds no inline function.
+#pragma once
+
+#include <stdint.h>
+
+namespace chainrule {
+
+// What the entries of an array are. The last ones are only moved, never computed with.
+enum class DType : uint8_t { f32, f64, i64, i32, boolean, raw1, raw2, raw4, raw8 };
+
+// Computes n entries of a result. Bit i of `scalars` is set where operand i is one value for all
+// entries; never for the only operand, nor for the condition of a selection. The result may be an
+// operand's own memory, entry for entry.
+using BlockKernel = void (*)(void* out, const void* a, const void* b, const void* c, int64_t n,
+                             unsigned scalars);
+
+struct BlockEntry {
+    const char* name;
+    BlockKernel run;
+    int arity;
+    DType result;
+    DType operands[3];
+};
+
+enum class RowReduction : uint8_t { sum, max, min, prod, logsumexp, norm, argmax, argmin };
+enum class RowMap : uint8_t { softmax, log_softmax, cumsum, standardise };
+constexpr int row_reductions = 8;
+constexpr int row_maps = 4;
+
+// A product of matrices: c = a b (+ bias) (and max(c, 0)), with strides counted in entries.
+// `bias` has n entries, or is null. Rows of c are contiguous.
+struct Product {
+    int64_t m, n, k;
+    const void* a;
+    int64_t a_row, a_column;
+    const void* b;
+    int64_t b_row, b_column;
+    void* c;
+    int64_t c_row;
+    const void* bias;
+    bool relu;
+    void* scratch;  // product_scratch bytes, aligned to 64
+};
+constexpr int64_t product_scratch = 512 * 64 * 8;
+
+// Functions of one floating type.
+struct RowKernels {
+    // One row of n > 0 contiguous entries to one number (argmax and argmin: to an int64_t).
+    void (*reduce[row_reductions])(void* out, const void* row, int64_t n);
+    // One row to another of the same length, which may be the same; `parameter` is an epsilon.
+    void (*map[row_maps])(void* out, const void* row, int64_t n, double parameter);
+    // out[j] = the sum over i of rows[i * stride + j], for j < columns.
+    void (*sum_columns)(void* out, const void* rows, int64_t count, int64_t columns,
+                        int64_t stride);
+    void (*multiply)(const Product& product);
+};
+
+struct KernelTable {
+    const BlockEntry* blocks;
+    int block_count;
+    RowKernels f32, f64;
+};
+
+// Implemented for each instruction set; the tables of the others are only there on x86-64.
+namespace baseline {
+const KernelTable& table();
+}
+namespace avx2 {
+const KernelTable& table();
+}
+namespace avx512 {
+const KernelTable& table();
+}
+
+}  // namespace chainrule

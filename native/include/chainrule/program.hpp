@@ -1,0 +1,133 @@
+// An op list over buffers: what a graph is lowered to, checked before anything runs.
+//
+// It knows arrays, not graphs and not Python. A program is built once from a Description, which
+// the verifier refuses where it is malformed, and then run many times without an allocation.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "chainrule/kernels.hpp"
+
+namespace chainrule {
+
+int64_t item_size(DType dtype) noexcept;
+
+// A piece of memory. The arena belongs to the program, constants are copied into it; inputs and
+// outputs are given for each run, in the order in which they stand among the buffers.
+struct Buffer {
+    enum class Kind : uint8_t { arena, constant, input, updated_input, output };
+    Kind kind;
+    int64_t bytes;
+    std::string data;  // of a constant
+};
+
+// An array in a buffer. The offset counts bytes, strides count entries.
+struct Slot {
+    int buffer;
+    int64_t offset;
+    DType dtype;
+    std::vector<int64_t> shape, strides;
+};
+
+enum class OpCode : uint8_t {
+    elementwise,     // block: instructions; results: the value that goes to each output
+    reduce,          // ints: kind, number of trailing axes to reduce
+    map_rows,        // ints: kind; floats: parameter; along the last axis
+    cross_entropy,   // (logits, labels)
+    multiply,        // (a, b[, bias]), ints: relu; stacks of matrices
+    gather,          // (x, index...): the first axes of x are indexed
+    scatter_add,     // (values, index...), the output is zeroed first
+    random_uniform,  // (key), ints: stream
+    callback,        // ints: number of the callback
+    check_finite,    // (number): stops the run where it is not finite
+};
+
+// One instruction on blocks. Operands are numbers of values: first the inputs of the op, then the
+// results of the instructions in order.
+struct Instruction {
+    int kernel;
+    int operands[3];
+};
+
+struct Op {
+    OpCode code;
+    std::vector<int> inputs, outputs;
+    std::vector<int64_t> ints;
+    std::vector<double> floats;
+    std::vector<Instruction> block;
+    std::vector<int> results;
+};
+
+struct Description {
+    std::vector<Buffer> buffers;
+    std::vector<Slot> slots;
+    std::vector<Op> ops;
+    int callbacks = 0;
+};
+
+// Throws std::invalid_argument with what is wrong and where.
+void verify(const Description& description);
+
+// Fortran BLAS, of 32- or 64-bit integers; null where there is none.
+struct Blas {
+    void* sgemm = nullptr;
+    void* dgemm = nullptr;
+    bool wide = false;
+};
+Blas& blas() noexcept;
+
+// The kernels for this processor.
+const KernelTable& kernels() noexcept;
+
+// The number of multiplications from which a product goes to BLAS.
+int64_t& blas_threshold() noexcept;
+
+class Step;
+
+struct Frame {
+    char** base;  // of each buffer
+    bool stopped;
+    const std::function<void(int)>* call;
+};
+
+class Program {
+public:
+    explicit Program(Description description);
+    ~Program();
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+    struct Outcome {
+        int64_t steps;  // that ran to their end
+        bool stopped;   // by check_finite
+    };
+
+    // Runs the list `steps` times. After each time input i moves on by input_strides[i] bytes, and
+    // outputs in the same way; empty vectors stand for no movement. Ends early after `seconds`.
+    // Inputs and outputs must be as large as their buffers, moves included; the caller sees to it.
+    Outcome run(char* const* inputs, char* const* outputs, const std::function<void(int)>& call,
+                bool flush_denormals, int64_t steps = 1,
+                const std::vector<int64_t>& input_strides = {},
+                const std::vector<int64_t>& output_strides = {}, double seconds = 0);
+
+    const Description& description() const noexcept { return description_; }
+    char* arena(int buffer) noexcept { return base_[static_cast<size_t>(buffer)]; }
+    const std::vector<int>& inputs() const noexcept { return inputs_; }
+    const std::vector<int>& outputs() const noexcept { return outputs_; }
+
+private:
+    struct Memory;
+    Description description_;
+    std::vector<char*> base_;
+    std::vector<int> inputs_, outputs_;
+    std::unique_ptr<Memory> memory_;
+    std::vector<std::unique_ptr<Step>> steps_;
+    std::mutex mutex_;
+};
+
+}  // namespace chainrule

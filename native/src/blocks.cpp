@@ -1,0 +1,223 @@
+// Elementwise operations: a list of instructions over blocks of entries that stay in cache.
+//
+// Operands that are contiguous and results are used where they lie, single numbers stay single
+// numbers, and everything else is copied into a block first.
+
+#include <algorithm>
+#include <climits>
+
+#include "extent.hpp"
+#include "steps.hpp"
+#include "strided.hpp"
+
+namespace chainrule {
+namespace {
+
+class Elementwise final : public Step {
+public:
+    Elementwise(const Description& description, const Op& op, Scratch& scratch) {
+        const KernelTable& table = kernels();
+        const auto slot = [&](int index) -> const Slot& {
+            return description.slots[static_cast<size_t>(index)];
+        };
+        count_ = entries(slot(op.outputs[0]));
+        const size_t inputs = op.inputs.size(), values = inputs + op.block.size();
+        lies_.assign(values, Lies::scratch);
+        items_.assign(values, 8);
+        for (size_t i = 0; i < inputs; ++i) {
+            const Slot& s = slot(op.inputs[i]);
+            items_[i] = item_size(s.dtype);
+            lies_[i] = is_contiguous(s) ? Lies::direct
+                       : collapsed(s.shape.data(), s.strides.data(), s.shape.size()).size() == 1 &&
+                               is_constant(s)
+                           ? Lies::single
+                           : Lies::loaded;
+        }
+        for (size_t t = 0; t < op.block.size(); ++t) {
+            const BlockEntry& entry = table.blocks[op.block[t].kernel];
+            items_[inputs + t] = item_size(entry.result);
+            const int* v = op.block[t].operands;
+            const auto single = [&](int i) {
+                return lies_[static_cast<size_t>(v[i])] == Lies::single;
+            };
+            // Kernels want at least one operand that varies, and conditions always.
+            if (entry.arity == 1 && single(0)) lies_[static_cast<size_t>(v[0])] = Lies::loaded;
+            if (entry.arity == 2 && single(0) && single(1))
+                lies_[static_cast<size_t>(v[0])] = Lies::loaded;
+            if (entry.arity == 3 && single(0)) lies_[static_cast<size_t>(v[0])] = Lies::loaded;
+        }
+        // When each value is computed and read for the last time; results are read at the end.
+        std::vector<int> last(values, -1);
+        for (size_t t = 0; t < op.block.size(); ++t)
+            for (int i = 0; i < table.blocks[op.block[t].kernel].arity; ++i)
+                last[static_cast<size_t>(op.block[t].operands[i])] = static_cast<int>(t);
+        std::vector<int> target(values, -1);
+        for (size_t o = 0; o < op.results.size(); ++o) {
+            const auto v = static_cast<size_t>(op.results[o]);
+            const int computed = v < inputs ? INT_MAX : static_cast<int>(v - inputs);
+            // An operand that this result overwrites while it is still needed is copied first.
+            for (size_t i = 0; i < inputs; ++i)
+                if (lies_[i] == Lies::direct && overlap(slot(op.outputs[o]), slot(op.inputs[i]))) {
+                    const bool result_too = std::find(op.results.begin(), op.results.end(),
+                                                      static_cast<int>(i)) != op.results.end();
+                    if (last[i] > computed || result_too) lies_[i] = Lies::loaded;
+                }
+            if (v >= inputs && target[v] < 0 && is_contiguous(slot(op.outputs[o])))
+                target[v] = static_cast<int>(o);
+        }
+        for (int v : op.results) last[static_cast<size_t>(v)] = INT_MAX;
+        for (size_t v = inputs; v < values; ++v)
+            if (target[v] >= 0) lies_[v] = Lies::direct;
+        assign_registers(op, table, inputs, last);
+        block_ = 1024;
+        while (block_ > 256 && registers_ * block_ * 8 > 24576) block_ /= 2;
+        if (count_ < block_) block_ = count_;
+        register_bytes_ = (block_ * 8 + 63) / 64 * 64;
+        scratch.need(register_bytes_ * registers_);
+
+        pointers_.resize(values);
+        for (size_t v = 0; v < values; ++v) {
+            if (v < inputs && lies_[v] == Lies::loaded) {
+                const Slot& s = slot(op.inputs[v]);
+                loads_.push_back({v, Place(s), items_[v],
+                                  collapsed(s.shape.data(), s.strides.data(), s.shape.size())});
+            } else if (lies_[v] == Lies::direct || lies_[v] == Lies::single) {
+                const Slot& s = v < inputs ? slot(op.inputs[v])
+                                           : slot(op.outputs[static_cast<size_t>(target[v])]);
+                places_.push_back({v, Place(s), lies_[v] == Lies::direct ? items_[v] * block_ : 0});
+            }
+        }
+        for (size_t t = 0; t < op.block.size(); ++t) {
+            const BlockEntry& entry = table.blocks[op.block[t].kernel];
+            Call call{entry.run, inputs + t, {inputs + t, inputs + t, inputs + t}, 0};
+            for (int i = 0; i < entry.arity; ++i) {
+                call.operands[i] = static_cast<size_t>(op.block[t].operands[i]);
+                if (lies_[call.operands[i]] == Lies::single) call.scalars |= 1u << i;
+            }
+            calls_.push_back(call);
+        }
+        for (size_t o = 0; o < op.results.size(); ++o) {
+            const auto v = static_cast<size_t>(op.results[o]);
+            if (target[v] == static_cast<int>(o)) continue;
+            const Slot& s = slot(op.outputs[o]);
+            stores_.push_back({v, Place(s), item_size(s.dtype),
+                               collapsed(s.shape.data(), s.strides.data(), s.shape.size())});
+        }
+    }
+
+    void take_scratch(char* memory) override {
+        for (size_t v = 0; v < pointers_.size(); ++v)
+            if (register_of_[v] >= 0) pointers_[v] = memory + register_of_[v] * register_bytes_;
+    }
+
+    void run(Frame& frame) override {
+        char** p = pointers_.data();
+        for (const Direct& direct : places_) p[direct.value] = direct.place.in(frame);
+        for (int64_t start = 0; start < count_; start += block_) {
+            const int64_t n = std::min(block_, count_ - start);
+            if (start > 0)
+                for (const Direct& direct : places_) p[direct.value] += direct.advance;
+            for (const Strided& load : loads_)
+                copy_range<false>(load.item, p[load.value], load.place.in(frame), load.axes, start,
+                                  n);
+            for (const Call& call : calls_)
+                call.run(p[call.result], p[call.operands[0]], p[call.operands[1]],
+                         p[call.operands[2]], n, call.scalars);
+            for (const Strided& store : stores_)
+                this->store(store, p[store.value], store.place.in(frame), start, n);
+        }
+    }
+
+private:
+    enum class Lies : uint8_t { direct, single, loaded, scratch };
+    struct Direct {
+        size_t value;
+        Place place;
+        int64_t advance;
+    };
+    struct Strided {
+        size_t value;
+        Place place;
+        int64_t item;
+        std::vector<Axis> axes;
+    };
+    struct Call {
+        BlockKernel run;
+        size_t result, operands[3];
+        unsigned scalars;
+    };
+
+    static bool is_constant(const Slot& slot) {
+        for (size_t i = 0; i < slot.shape.size(); ++i)
+            if (slot.shape[i] > 1 && slot.strides[i] != 0) return false;
+        return true;
+    }
+
+    void store(const Strided& store, char* from, char* base, int64_t start, int64_t n) const {
+        if (lies_[store.value] != Lies::single) {
+            copy_range<true>(store.item, from, base, store.axes, start, n);
+            return;
+        }
+        for (int64_t i = 0; i < n; ++i)
+            copy_range<true>(store.item, from, base, store.axes, start + i, 1);
+    }
+
+    // Values that live in scratch share it with those that are no longer needed.
+    void assign_registers(const Op& op, const KernelTable& table, size_t inputs,
+                          const std::vector<int>& last) {
+        register_of_.assign(lies_.size(), -1);
+        std::vector<int> free;
+        const auto take = [&] {
+            if (free.empty()) return registers_++;
+            const int index = free.back();
+            free.pop_back();
+            return index;
+        };
+        for (size_t i = 0; i < inputs; ++i)
+            if (lies_[i] == Lies::loaded) register_of_[i] = take();
+        for (size_t t = 0; t < op.block.size(); ++t) {
+            const size_t result = inputs + t;
+            const int time = static_cast<int>(t);
+            const int arity = table.blocks[op.block[t].kernel].arity;
+            const auto release = [&](bool same_size) {
+                for (int i = 0; i < arity; ++i) {
+                    const auto v = static_cast<size_t>(op.block[t].operands[i]);
+                    if (register_of_[v] >= 0 && last[v] == time && !released(v) &&
+                        (items_[v] == items_[result]) == same_size) {
+                        free.push_back(register_of_[v]);
+                        released_.push_back(v);
+                    }
+                }
+            };
+            release(true);  // The result may take the place of an operand of its own size.
+            if (lies_[result] == Lies::scratch) register_of_[result] = take();
+            release(false);
+            if (last[result] < 0 && register_of_[result] >= 0) free.push_back(register_of_[result]);
+        }
+    }
+
+    bool released(size_t v) const {
+        return std::find(released_.begin(), released_.end(), v) != released_.end();
+    }
+
+    int64_t count_ = 0, block_ = 0, register_bytes_ = 0;
+    int registers_ = 0;
+    std::vector<Lies> lies_;
+    std::vector<int64_t> items_;
+    std::vector<int> register_of_;
+    std::vector<size_t> released_;
+    std::vector<char*> pointers_;
+    std::vector<Direct> places_;
+    std::vector<Strided> loads_, stores_;
+    std::vector<Call> calls_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_elementwise(const Description& description, const Op& op,
+                                       Scratch& scratch) {
+    if (entries(description.slots[static_cast<size_t>(op.outputs[0])]) == 0) return nullptr;
+    return std::make_unique<Elementwise>(description, op, scratch);
+}
+
+}  // namespace chainrule

@@ -1,0 +1,258 @@
+// The extension module chainrule._native: what Python sees of the core, and nothing else.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+#include <string>
+
+#include "chainrule/cpu.hpp"
+#include "chainrule/program.hpp"
+
+namespace nb = nanobind;
+using namespace chainrule;
+
+namespace {
+
+constexpr const char* dtype_names[] = {"f32",  "f64",  "i64",  "i32", "bool",
+                                       "raw1", "raw2", "raw4", "raw8"};
+constexpr const char* kind_names[] = {"arena", "constant", "input", "updated_input", "output"};
+constexpr const char* op_names[] = {"elementwise", "reduce",      "map_rows",    "cross_entropy",
+                                    "multiply",    "gather",      "scatter_add", "random_uniform",
+                                    "callback",    "check_finite"};
+constexpr const char* reduction_names[] = {"sum",       "max",  "min",    "prod",
+                                           "logsumexp", "norm", "argmax", "argmin"};
+constexpr const char* map_names[] = {"softmax", "log_softmax", "cumsum", "standardise"};
+
+// A contiguous buffer of Python's, held while a program runs on it.
+class Held {
+public:
+    Held() = default;
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    ~Held() {
+        if (held_) PyBuffer_Release(&view_);
+    }
+    char* take(PyObject* object, bool writable) {
+        if (PyObject_GetBuffer(object, &view_, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) != 0)
+            throw nb::python_error();
+        held_ = true;
+        return static_cast<char*>(view_.buf);
+    }
+    int64_t bytes() const { return view_.len; }
+
+private:
+    Py_buffer view_{};
+    bool held_ = false;
+};
+
+using SlotRow = std::tuple<int, int64_t, int, std::vector<int64_t>, std::vector<int64_t>>;
+using OpRow =
+    std::tuple<int, std::vector<int>, std::vector<int>, std::vector<int64_t>, std::vector<double>,
+               std::vector<std::tuple<int, int, int, int>>, std::vector<int>>;
+
+template <class Enum>
+Enum enumerator(int value, int count, const char* what) {
+    if (value < 0 || value >= count) throw std::invalid_argument(what);
+    return static_cast<Enum>(value);
+}
+
+class PyProgram {
+public:
+    PyProgram(const nb::list& buffers, const std::vector<SlotRow>& slots,
+              const std::vector<OpRow>& ops, int callbacks)
+        : program_(describe(buffers, slots, ops, callbacks)) {}
+
+    // (steps done, whether a check stopped it)
+    std::pair<int64_t, bool> run(const nb::sequence& inputs, const nb::sequence& outputs,
+                                 const nb::list& callbacks, bool flush_denormals, int64_t steps,
+                                 const std::vector<int64_t>& input_strides,
+                                 const std::vector<int64_t>& output_strides, double seconds) {
+        std::vector<Held> held_inputs(program_.inputs().size()),
+            held_outputs(program_.outputs().size());
+        std::vector<char*> in, out;
+        take(inputs, program_.inputs(), held_inputs, in, steps, input_strides, "input");
+        take(outputs, program_.outputs(), held_outputs, out, steps, output_strides, "output");
+        if (nb::len(callbacks) < static_cast<size_t>(program_.description().callbacks))
+            throw std::invalid_argument("a callback is missing");
+        const std::function<void(int)> call = [&callbacks](int number) {
+            nb::gil_scoped_acquire acquired;
+            callbacks[static_cast<size_t>(number)]();
+        };
+        nb::gil_scoped_release released;
+        const auto outcome = program_.run(in.data(), out.data(), call, flush_denormals, steps,
+                                          input_strides, output_strides, seconds);
+        return {outcome.steps, outcome.stopped};
+    }
+
+    nb::object arena(int buffer) {
+        const auto& buffers = program_.description().buffers;
+        if (buffer < 0 || static_cast<size_t>(buffer) >= buffers.size() ||
+            buffers[static_cast<size_t>(buffer)].kind > Buffer::Kind::constant)
+            throw std::invalid_argument("not a buffer that the program owns");
+        return nb::steal(PyMemoryView_FromMemory(
+            program_.arena(buffer), buffers[static_cast<size_t>(buffer)].bytes, PyBUF_WRITE));
+    }
+
+private:
+    static Description describe(const nb::list& buffers, const std::vector<SlotRow>& slots,
+                                const std::vector<OpRow>& ops, int callbacks) {
+        Description d;
+        d.callbacks = callbacks;
+        for (nb::handle row : buffers) {
+            std::tuple<int, int64_t, nb::object> parts;
+            if (!nb::try_cast(row, parts)) throw std::invalid_argument("a buffer that is not one");
+            const auto& [kind, bytes, data] = parts;
+            Buffer buffer{enumerator<Buffer::Kind>(kind, 5, "a buffer of unknown kind"), bytes, {}};
+            if (!data.is_none()) {
+                Held held;
+                const char* start = held.take(data.ptr(), false);
+                buffer.data.assign(start, static_cast<size_t>(held.bytes()));
+            }
+            d.buffers.push_back(std::move(buffer));
+        }
+        for (const auto& [buffer, offset, dtype, shape, strides] : slots)
+            d.slots.push_back(
+                {buffer, offset, enumerator<DType>(dtype, 9, "an unknown dtype"), shape, strides});
+        for (const auto& [code, inputs, outputs, ints, floats, block, results] : ops) {
+            Op op{enumerator<OpCode>(code, 10, "an unknown operation"),
+                  inputs,
+                  outputs,
+                  ints,
+                  floats,
+                  {},
+                  results};
+            for (const auto& [kernel, a, b, c] : block) op.block.push_back({kernel, {a, b, c}});
+            d.ops.push_back(std::move(op));
+        }
+        return d;
+    }
+
+    void take(const nb::sequence& given, const std::vector<int>& wanted, std::vector<Held>& held,
+              std::vector<char*>& pointers, int64_t steps, const std::vector<int64_t>& strides,
+              const char* what) {
+        if (nb::len(given) != wanted.size() ||
+            (!strides.empty() && strides.size() != wanted.size()))
+            throw std::invalid_argument(std::string("the program needs ") +
+                                        std::to_string(wanted.size()) + " " + what + "s");
+        pointers.reserve(wanted.size());
+        for (size_t i = 0; i < wanted.size(); ++i) {
+            const Buffer& buffer = program_.description().buffers[static_cast<size_t>(wanted[i])];
+            const nb::object item = given[i];
+            pointers.push_back(held[i].take(item.ptr(), buffer.kind != Buffer::Kind::input));
+            const int64_t stride = strides.empty() ? 0 : strides[i];
+            const int64_t spare = held[i].bytes() - buffer.bytes;
+            const bool fits = stride == 0 ? spare >= 0
+                                          : stride > 0 && steps >= 1 && spare >= 0 &&
+                                                (steps - 1) <= spare / stride;
+            if (!fits)
+                throw std::invalid_argument(std::string(what) + " " + std::to_string(i) + " has " +
+                                            std::to_string(held[i].bytes()) +
+                                            " bytes, fewer than " + std::to_string(buffer.bytes) +
+                                            " for each step");
+            if (buffer.bytes > 0 && reinterpret_cast<uintptr_t>(pointers.back()) % 4 != 0 &&
+                buffer.bytes % 4 == 0)
+                throw std::invalid_argument(std::string(what) + " is not aligned");
+        }
+    }
+
+    Program program_;
+};
+
+// The address of a function that scipy.linalg.cython_blas exports, after a look at its signature:
+// the name of the capsule says which integers it takes.
+void* address_of(const nb::dict& api, const char* name, bool& wide) {
+    const nb::object capsule = api[name];
+    const char* signature = PyCapsule_GetName(capsule.ptr());
+    if (!signature) throw nb::python_error();
+    const std::string text = signature, start = "void (char *, char *, ";
+    if (text.rfind(start, 0) != 0)
+        throw std::invalid_argument("an unexpected signature of " + std::string(name) + ": " +
+                                    text);
+    const std::string integer =
+        text.substr(start.size(), text.find(',', start.size()) - start.size());
+    if (integer == "int *") wide = false;
+    else if (integer == "int64_t *" || integer == "long long *" || integer == "npy_int64 *" ||
+             integer == "blas_int *" || integer == "long *")
+        wide = true;
+    else
+        throw std::invalid_argument("unexpected integers in the signature of " + std::string(name) +
+                                    ": " + text);
+    void* address = PyCapsule_GetPointer(capsule.ptr(), signature);
+    if (!address) throw nb::python_error();
+    return address;
+}
+
+template <size_t count>
+nb::dict numbered(const char* const (&names)[count]) {
+    nb::dict numbers;
+    for (size_t i = 0; i < count; ++i) numbers[names[i]] = static_cast<int>(i);
+    return numbers;
+}
+
+}  // namespace
+
+NB_MODULE(_native, module) {
+    // Plans live as long as what caches them, which may be the interpreter.
+    nb::set_leak_warnings(false);
+    module.doc() = "The native core of chainrule: op lists run over buffers.";
+    module.def(
+        "build_info",
+        [] {
+            nb::dict info;
+            info["compiler"] = CHAINRULE_COMPILER;
+            info["sanitize"] = CHAINRULE_SANITIZE;
+            info["simd_levels"] = nb::str(CHAINRULE_SIMD_LEVELS).attr("split")();
+            info["simd_level"] = chainrule::name(chainrule::supported_level());
+            return info;
+        },
+        "How the core was built and which of its instruction sets this machine runs.");
+    module.def(
+        "load_blas",
+        [](const nb::dict& api) {
+            Blas found;
+            bool wide = false;
+            found.sgemm = address_of(api, "sgemm", wide);
+            found.dgemm = address_of(api, "dgemm", found.wide);
+            if (wide != found.wide) throw std::invalid_argument("BLAS of two kinds of integers");
+            blas() = found;
+        },
+        nb::arg("api"), "Take products of matrices from scipy.linalg.cython_blas.__pyx_capi__.");
+    module.def("blas_is_loaded", [] { return blas().sgemm != nullptr; });
+    module.def(
+        "blas_threshold", [] { return blas_threshold(); },
+        "How many multiplications a product has from which BLAS does it.");
+    module.def("set_blas_threshold", [](int64_t value) { blas_threshold() = value; });
+    module.def(
+        "kernels",
+        [] {
+            nb::dict numbers;
+            const KernelTable& table = kernels();
+            for (int i = 0; i < table.block_count; ++i) {
+                const BlockEntry& entry = table.blocks[i];
+                std::string name = entry.name;
+                // Conversions are named by what they give and what they take.
+                numbers[name.c_str()] =
+                    nb::make_tuple(i, entry.arity, dtype_names[static_cast<int>(entry.result)]);
+            }
+            return numbers;
+        },
+        "name.dtype -> (number, operands, dtype of the result).");
+    module.attr("DTYPES") = numbered(dtype_names);
+    module.attr("BUFFERS") = numbered(kind_names);
+    module.attr("OPERATIONS") = numbered(op_names);
+    module.attr("REDUCTIONS") = numbered(reduction_names);
+    module.attr("ROW_MAPS") = numbered(map_names);
+    nb::class_<PyProgram>(module, "Program")
+        .def(nb::init<const nb::list&, const std::vector<SlotRow>&, const std::vector<OpRow>&,
+                      int>(),
+             nb::arg("buffers"), nb::arg("slots"), nb::arg("operations"), nb::arg("callbacks"))
+        .def("run", &PyProgram::run, nb::arg("inputs"), nb::arg("outputs"),
+             nb::arg("callbacks") = nb::list(), nb::arg("flush_denormals") = false,
+             nb::arg("steps") = 1, nb::arg("input_strides") = std::vector<int64_t>(),
+             nb::arg("output_strides") = std::vector<int64_t>(), nb::arg("seconds") = 0.0)
+        .def("arena", &PyProgram::arena, nb::arg("buffer"), nb::rv_policy::reference_internal);
+}

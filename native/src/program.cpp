@@ -1,0 +1,124 @@
+// Makes a verified op list ready to run: every loop planned, every scratch buffer allocated.
+
+#include "chainrule/program.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+
+#include "chainrule/cpu.hpp"
+#include "denormals.hpp"
+#include "extent.hpp"
+#include "steps.hpp"
+
+namespace chainrule {
+
+int64_t item_size(DType dtype) noexcept {
+    switch (dtype) {
+        case DType::f32:
+        case DType::i32:
+        case DType::raw4: return 4;
+        case DType::raw2: return 2;
+        case DType::boolean:
+        case DType::raw1: return 1;
+        default: return 8;
+    }
+}
+
+const KernelTable& kernels() noexcept {
+#if defined(__x86_64__) || defined(_M_X64)
+    switch (supported_level()) {
+        case SimdLevel::avx512: return avx512::table();
+        case SimdLevel::avx2: return avx2::table();
+        default: break;
+    }
+#endif
+    return baseline::table();
+}
+
+Blas& blas() noexcept {
+    static Blas pointers;
+    return pointers;
+}
+
+int64_t& blas_threshold() noexcept {
+    static int64_t threshold = int64_t{1} << 23;
+    return threshold;
+}
+
+// Zeroed memory, aligned to cache lines.
+struct Program::Memory {
+    std::vector<void*> blocks;
+
+    char* allocate(int64_t bytes) {
+        const size_t size = static_cast<size_t>(bytes) + 64;
+        void* block = ::operator new(size, std::align_val_t{64});
+        blocks.push_back(block);
+        std::memset(block, 0, size);
+        return static_cast<char*>(block);
+    }
+
+    ~Memory() {
+        for (void* block : blocks) ::operator delete(block, std::align_val_t{64});
+    }
+};
+
+Program::Program(Description description)
+    : description_(std::move(description)), memory_(std::make_unique<Memory>()) {
+    verify(description_);
+    for (size_t i = 0; i < description_.buffers.size(); ++i) {
+        Buffer& buffer = description_.buffers[i];
+        switch (buffer.kind) {
+            case Buffer::Kind::arena: base_.push_back(memory_->allocate(buffer.bytes)); break;
+            case Buffer::Kind::constant:
+                base_.push_back(memory_->allocate(buffer.bytes));
+                std::memcpy(base_.back(), buffer.data.data(), buffer.data.size());
+                buffer.data = {};
+                break;
+            case Buffer::Kind::output:
+                outputs_.push_back(static_cast<int>(i));
+                base_.push_back(nullptr);
+                break;
+            default: inputs_.push_back(static_cast<int>(i)); base_.push_back(nullptr);
+        }
+    }
+    Scratch scratch;
+    for (const Op& op : description_.ops)
+        if (auto step = make_step(description_, op, scratch)) steps_.push_back(std::move(step));
+    char* memory = memory_->allocate(scratch.bytes());
+    for (auto& step : steps_) step->take_scratch(memory);
+}
+
+Program::~Program() = default;
+
+Program::Outcome Program::run(char* const* inputs, char* const* outputs,
+                              const std::function<void(int)>& call, bool flush_denormals,
+                              int64_t steps, const std::vector<int64_t>& input_strides,
+                              const std::vector<int64_t>& output_strides, double seconds) {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const DenormalsFlushed flushed(flush_denormals);
+    for (size_t i = 0; i < inputs_.size(); ++i) base_[static_cast<size_t>(inputs_[i])] = inputs[i];
+    for (size_t i = 0; i < outputs_.size(); ++i)
+        base_[static_cast<size_t>(outputs_[i])] = outputs[i];
+    Frame frame{base_.data(), false, &call};
+    const auto start = std::chrono::steady_clock::now();
+    for (int64_t done = 0; done < steps; ++done) {
+        for (auto& step : steps_) {
+            step->run(frame);
+            if (frame.stopped) return {done, true};
+        }
+        for (size_t i = 0; i < input_strides.size(); ++i)
+            base_[static_cast<size_t>(inputs_[i])] += input_strides[i];
+        for (size_t i = 0; i < output_strides.size(); ++i)
+            base_[static_cast<size_t>(outputs_[i])] += output_strides[i];
+        if (seconds > 0 && (done & 7) == 7) {
+            const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+            if (passed.count() > seconds) return {done + 1, false};
+        }
+    }
+    return {steps, false};
+}
+
+}  // namespace chainrule

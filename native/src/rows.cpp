@@ -1,0 +1,180 @@
+// Reductions and maps of contiguous rows, compiled once for each instruction set.
+
+#include "functions.hpp"
+#include "simd_tables.hpp"
+
+namespace chainrule::CHAINRULE_SIMD {
+namespace {
+
+constexpr int lanes = 16;
+
+// The sum in many partial sums, each over few entries: the error grows like the pairwise sum's.
+template <class T, class F>
+T total(const T* x, int64_t n, F term) {
+    double sum = 0;
+    int64_t i = 0;
+    while (n - i >= lanes) {
+        T partial[lanes] = {};
+        const int64_t end = i + (n - i < 512 ? (n - i) / lanes * lanes : 512);
+        for (; i < end; i += lanes)
+            for (int lane = 0; lane < lanes; ++lane) partial[lane] += term(x[i + lane]);
+        for (int width = lanes / 2; width > 0; width /= 2)
+            for (int lane = 0; lane < width; ++lane) partial[lane] += partial[lane + width];
+        sum += static_cast<double>(partial[0]);
+    }
+    T rest = 0;
+    for (; i < n; ++i) rest += term(x[i]);
+    return static_cast<T>(sum + static_cast<double>(rest));
+}
+
+template <class T>
+void sum(void* out, const void* row, int64_t n) {
+    *static_cast<T*>(out) = total(static_cast<const T*>(row), n, [](T x) { return x; });
+}
+
+template <class T>
+T largest(const T* x, int64_t n) {
+    T top = x[0];
+    bool nan = x[0] != x[0];
+    for (int64_t i = 1; i < n; ++i) {
+        top = x[i] > top ? x[i] : top;
+        nan |= x[i] != x[i];
+    }
+    return nan ? static_cast<T>(NAN) : top;
+}
+
+template <class T>
+void max(void* out, const void* row, int64_t n) {
+    *static_cast<T*>(out) = largest(static_cast<const T*>(row), n);
+}
+
+template <class T>
+void min(void* out, const void* row, int64_t n) {
+    const T* x = static_cast<const T*>(row);
+    T low = x[0];
+    bool nan = x[0] != x[0];
+    for (int64_t i = 1; i < n; ++i) {
+        low = x[i] < low ? x[i] : low;
+        nan |= x[i] != x[i];
+    }
+    *static_cast<T*>(out) = nan ? static_cast<T>(NAN) : low;
+}
+
+template <class T>
+void prod(void* out, const void* row, int64_t n) {
+    const T* x = static_cast<const T*>(row);
+    T product = 1;
+    for (int64_t i = 0; i < n; ++i) product *= x[i];
+    *static_cast<T*>(out) = product;
+}
+
+// ln sum e^x, shifted by the maximum where that is finite.
+template <class T>
+T log_of_sum(const T* x, int64_t n) {
+    const T top = largest(x, n);
+    const T shift = (top - top) == T{0} ? top : T{0};
+    return logarithm(total(x, n, [shift](T v) { return exponential(v - shift); })) + shift;
+}
+
+template <class T>
+void logsumexp(void* out, const void* row, int64_t n) {
+    *static_cast<T*>(out) = log_of_sum(static_cast<const T*>(row), n);
+}
+
+// Scaled by the largest size, so that squares neither overflow nor vanish.
+template <class T>
+void norm(void* out, const void* row, int64_t n) {
+    const T* x = static_cast<const T*>(row);
+    T top = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        const T size = x[i] < T{0} ? -x[i] : x[i];
+        top = size > top ? size : top;
+    }
+    const T scale = (top > T{0}) & ((top - top) == T{0}) ? top : T{1};
+    const T squares = total(x, n, [scale](T v) { return (v / scale) * (v / scale); });
+    *static_cast<T*>(out) = scale * library_sqrt(squares);
+}
+
+// The first of the greatest (or, with sign -1, the least) entries; the first NaN where there is
+// one.
+template <class T, int sign>
+void position(void* out, const void* row, int64_t n) {
+    const T* x = static_cast<const T*>(row);
+    int64_t best = 0;
+    for (int64_t i = 1; i < n && x[best] == x[best]; ++i)
+        if (x[i] != x[i] || (sign > 0 ? x[i] > x[best] : x[i] < x[best])) best = i;
+    *static_cast<int64_t*>(out) = best;
+}
+
+template <class T>
+void softmax(void* out, const void* row, int64_t n, double) {
+    const T* x = static_cast<const T*>(row);
+    T* y = static_cast<T*>(out);
+    const T top = largest(x, n);
+    for (int64_t i = 0; i < n; ++i) y[i] = exponential(x[i] - top);
+    const T scale = T{1} / total(y, n, [](T v) { return v; });
+    for (int64_t i = 0; i < n; ++i) y[i] *= scale;
+}
+
+template <class T>
+void log_softmax(void* out, const void* row, int64_t n, double) {
+    const T* x = static_cast<const T*>(row);
+    T* y = static_cast<T*>(out);
+    const T shift = log_of_sum(x, n);
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] - shift;
+}
+
+template <class T>
+void cumsum(void* out, const void* row, int64_t n, double) {
+    const T* x = static_cast<const T*>(row);
+    T* y = static_cast<T*>(out);
+    T sum = 0;
+    for (int64_t i = 0; i < n; ++i) y[i] = sum += x[i];
+}
+
+// (x - mean) / sqrt(variance + epsilon)
+template <class T>
+void standardise(void* out, const void* row, int64_t n, double epsilon) {
+    const T* x = static_cast<const T*>(row);
+    T* y = static_cast<T*>(out);
+    const T mean = total(x, n, [](T v) { return v; }) / static_cast<T>(n);
+    const T variance =
+        total(x, n, [mean](T v) { return (v - mean) * (v - mean); }) / static_cast<T>(n);
+    const T scale = T{1} / library_sqrt(variance + static_cast<T>(epsilon));
+    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - mean) * scale;
+}
+
+// A tile of columns at a time stays in registers while it runs down the rows.
+template <class T, int width>
+void sum_tile(T* out, const T* x, int64_t count, int64_t stride) {
+    T partial[width] = {};
+    for (int64_t i = 0; i < count; ++i)
+        for (int j = 0; j < width; ++j) partial[j] += x[i * stride + j];
+    for (int j = 0; j < width; ++j) out[j] = partial[j];
+}
+
+template <class T>
+void sum_columns(void* result, const void* rows, int64_t count, int64_t columns, int64_t stride) {
+    T* out = static_cast<T*>(result);
+    const T* x = static_cast<const T*>(rows);
+    int64_t j = 0;
+    for (; columns - j >= 32; j += 32) sum_tile<T, 32>(out + j, x + j, count, stride);
+    for (; columns - j >= 8; j += 8) sum_tile<T, 8>(out + j, x + j, count, stride);
+    for (; j < columns; ++j) sum_tile<T, 1>(out + j, x + j, count, stride);
+}
+
+template <class T>
+RowKernels row_kernels(void (*multiply)(const Product&)) {
+    return {{&sum<T>, &max<T>, &min<T>, &prod<T>, &logsumexp<T>, &norm<T>, &position<T, 1>,
+             &position<T, -1>},
+            {&softmax<T>, &log_softmax<T>, &cumsum<T>, &standardise<T>},
+            &sum_columns<T>,
+            multiply};
+}
+
+}  // namespace
+
+RowKernels row_kernels_f32() { return row_kernels<float>(&multiply_f32); }
+RowKernels row_kernels_f64() { return row_kernels<double>(&multiply_f64); }
+
+}  // namespace chainrule::CHAINRULE_SIMD

@@ -1,0 +1,13 @@
+// What the files that are compiled for one instruction set give one another.
+#pragma once
+
+#include "chainrule/kernels.hpp"
+
+namespace chainrule::CHAINRULE_SIMD {
+
+RowKernels row_kernels_f32();
+RowKernels row_kernels_f64();
+void multiply_f32(const Product& product);
+void multiply_f64(const Product& product);
+
+}  // namespace chainrule::CHAINRULE_SIMD

@@ -1,0 +1,43 @@
+// Operations made ready to run.
+#pragma once
+
+#include <memory>
+
+#include "chainrule/program.hpp"
+
+namespace chainrule {
+
+// Memory that steps use while they run and leave to the next one.
+class Scratch {
+public:
+    void need(int64_t bytes) noexcept {
+        if (bytes > bytes_) bytes_ = bytes;
+    }
+    int64_t bytes() const noexcept { return bytes_; }
+
+private:
+    int64_t bytes_ = 0;
+};
+
+class Step {
+public:
+    virtual ~Step() = default;
+    virtual void run(Frame& frame) = 0;
+    virtual void take_scratch(char*) {}
+};
+
+// Where a slot begins.
+struct Place {
+    explicit Place(const Slot& slot)
+        : buffer(static_cast<size_t>(slot.buffer)), offset(slot.offset) {}
+    char* in(const Frame& frame) const { return frame.base[buffer] + offset; }
+    size_t buffer;
+    int64_t offset;
+};
+
+// Null where there is nothing to do. `op` and `description` are verified and outlive the step.
+std::unique_ptr<Step> make_step(const Description& description, const Op& op, Scratch& scratch);
+std::unique_ptr<Step> make_elementwise(const Description& description, const Op& op,
+                                       Scratch& scratch);
+
+}  // namespace chainrule

@@ -1,0 +1,38 @@
+"""The native core: op lists run over buffers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+DTYPES: dict[str, int]
+BUFFERS: dict[str, int]
+OPERATIONS: dict[str, int]
+REDUCTIONS: dict[str, int]
+ROW_MAPS: dict[str, int]
+
+def build_info() -> dict[str, Any]: ...
+def kernels() -> dict[str, tuple[int, int, str]]: ...
+def load_blas(api: Mapping[str, object]) -> None: ...
+def blas_is_loaded() -> bool: ...
+def blas_threshold() -> int: ...
+def set_blas_threshold(value: int) -> None: ...
+
+class Program:
+    def __init__(
+        self,
+        buffers: list[tuple[int, int, Any]],
+        slots: Sequence[tuple[int, int, int, Sequence[int], Sequence[int]]],
+        operations: Sequence[tuple[Any, ...]],
+        callbacks: int,
+    ) -> None: ...
+    def run(
+        self,
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        callbacks: list[Callable[[], None]] = ...,
+        flush_denormals: bool = ...,
+        steps: int = ...,
+        input_strides: Sequence[int] = ...,
+        output_strides: Sequence[int] = ...,
+        seconds: float = ...,
+    ) -> tuple[int, bool]: ...
+    def arena(self, buffer: int) -> memoryview: ...

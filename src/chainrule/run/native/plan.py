@@ -1,0 +1,202 @@
+"""The native executor's plan: the interface of the NumPy executor, run by the core."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+import chainrule._native as _native
+from chainrule.graph.graph import Graph
+from chainrule.graph.rowsparse import RowSparse
+from chainrule.run.native.arrays import Array, core_dtype, new_array
+from chainrule.run.native.lowering import Cell, Lowering
+from chainrule.run.native.memory import Layout
+from chainrule.run.native.operations import Chain, Operation, total_size
+from chainrule.run.native.rules import RULES
+
+
+@cache
+def load_blas() -> str:
+    """Give the core SciPy's BLAS; returns why that failed, or nothing."""
+    try:
+        from scipy.linalg import cython_blas
+
+        _native.load_blas(cython_blas.__pyx_capi__)
+    except (ImportError, AttributeError, KeyError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+class NativePlan:
+    """A graph made ready to run many times by the native core.
+
+    Args:
+        graph: a staged graph: shapes and dtypes known, inputs without values.
+
+    Calling the plan with an array for each input returns a new array for each output. Calls from
+    several threads take turns, since they share the buffers; others run meanwhile.
+
+    >>> from chainrule.graph.statement import input_statement
+    >>> x = input_statement((3,), float)
+    >>> plan = NativePlan(Graph((x,), ((x + 1.0) * (x + 1.0),)))
+    >>> [y.tolist() for y in plan(np.array([0.0, 1.0, 2.0]))]
+    [[1.0, 4.0, 9.0]]
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph = replace(graph, known_are_constants=True)
+        graph.verify()
+        self._lock = threading.Lock()
+        lowering = self.lowering = Lowering(graph, RULES)
+        self._inputs: list[Array | Cell] = []
+        for statement in graph.inputs:
+            if core_dtype(statement.dtype) is None:
+                cell = lowering.cells[statement] = Cell()
+                self._inputs.append(cell)
+            else:
+                array = new_array(statement.shape, statement.dtype, "input")
+                lowering.arrays[statement] = array
+                self._inputs.append(array)
+        lowering.lower(graph.statements)
+        self._outputs = self._place_outputs()
+        self._build()
+
+    def _place_outputs(self) -> list[Array | Cell]:
+        """Arrays that are results of the program; what is something else as well is copied."""
+        lowering = self.lowering
+        outputs: list[Array | Cell] = []
+        for output in self.graph.outputs:
+            statement = lowering.same[output]
+            known = self.graph.is_known(statement) and statement not in lowering.inputs
+            if known and (
+                isinstance(statement.value, RowSparse) or core_dtype(statement.dtype) is None
+            ):
+                cell = lowering.cells.setdefault(statement, Cell())
+                cell.value = statement.value
+            if statement in lowering.cells:
+                outputs.append(lowering.cells[statement])
+                continue
+            array = lowering.array(statement)
+            storage = array.storage
+            if not (storage.kind == "arena" and storage.parent is None and array.is_whole()):
+                target = new_array(array.shape, array.dtype)
+                array = lowering.copied(array, target)
+            array.storage.kind = "output"
+            array.storage.kept = True
+            outputs.append(array)
+        return outputs
+
+    def _build(self) -> None:
+        units = self.lowering.units
+        if any(isinstance(u, Operation) and u.code == "multiply" and _is_large(u) for u in units):
+            load_blas()
+        inputs = [a for a in self._inputs if isinstance(a, Array)]
+        outputs = [a for a in self._outputs if isinstance(a, Array)]
+        layout = self.layout = Layout(units, inputs, outputs)
+        self.buffer_bytes = layout.arena_bytes
+        self._input_buffers = {a.storage.buffer: i for i, a in enumerate(inputs)}
+        self._output_buffers = {a.storage.buffer: i for i, a in enumerate(outputs)}
+        self._given: list[Any] = []
+        self._results: list[Any] = []
+        self._views: dict[Array, np.ndarray] = {}
+        for operation in layout.calls:
+            operation.call.views = self._view  # type: ignore[union-attr]
+        calls: list[Any] = [operation.call for operation in layout.calls]
+        self._program = _native.Program(layout.buffers, layout.slots, layout.operations, len(calls))
+        self._forms = [(a.shape, a.dtype) for a in outputs]
+        self._calls = calls
+
+    def __call__(self, *inputs: Any) -> tuple[Any, ...]:
+        """New arrays for the outputs, from arrays for the inputs."""
+        with self._lock:
+            given = []
+            for place, value in zip(self._inputs, inputs, strict=True):
+                if isinstance(place, Cell):
+                    place.value = value
+                else:
+                    given.append(_contiguous(value, place))
+            results = [np.empty(shape, dtype) for shape, dtype in self._forms]
+            if self._calls:
+                self._given, self._results = given, results
+                try:
+                    with np.errstate(all="ignore"):
+                        self._program.run(given, results, self._calls)
+                finally:
+                    self._given, self._results = [], []
+            else:
+                self._program.run(given, results)
+            arrays = iter(results)
+            return tuple(
+                _own(place.value) if isinstance(place, Cell) else next(arrays)[()]
+                for place in self._outputs
+            )
+
+    def _view(self, array: Array) -> np.ndarray:
+        """NumPy's view of an array, for callbacks."""
+        view = self._views.get(array)
+        if view is not None:
+            return view
+        buffer, offset = self.layout.place(array)
+        if buffer in self._input_buffers:
+            memory = self._given[self._input_buffers[buffer]]
+        elif buffer in self._output_buffers:
+            memory = self._results[self._output_buffers[buffer]]
+        else:
+            memory = self._program.arena(buffer)
+        strides = tuple(s * array.dtype.itemsize for s in array.strides)
+        if array.size == 0:
+            return np.empty(array.shape, array.dtype)
+        view = np.ndarray(array.shape, array.dtype, memory, offset, strides)
+        if buffer not in self._input_buffers and buffer not in self._output_buffers:
+            self._views[array] = view
+        return view
+
+    def explain(self) -> str:
+        """The plan as text: operations with the bytes they touch and the arithmetic they do."""
+        return explanation(self.lowering, self.layout)
+
+
+def explanation(lowering: Lowering, layout: Layout) -> str:
+    """An op list as text."""
+    lines = []
+    for unit in lowering.units:
+        if isinstance(unit, Chain):
+            inputs, outputs, code, _ = unit.finished()
+            if not outputs:
+                continue
+            shape, name = unit.shape, " ".join(unit.labels)
+            work = len(code) * int(np.prod(shape, dtype=int))
+        else:
+            inputs, outputs, work, name = unit.inputs, unit.outputs, unit.work, unit.label
+            shape = outputs[0].shape if outputs else ()
+        dtype = outputs[0].dtype if outputs else ""
+        moved = total_size(inputs) + total_size(outputs)
+        lines.append(f"{name}: {dtype}{shape}, {moved} bytes, {work} operations")
+    lines.append(f"{len(lines)} operations, {layout.arena_bytes} bytes of buffers")
+    if lowering.fallbacks:
+        lines.append(f"{len(lowering.fallbacks)} of them by NumPy:")
+        for statement, reason in lowering.fallbacks:
+            lines.append(f"  {statement.primitive.name}{statement.shape}: {reason}")
+    return "\n".join(lines)
+
+
+def _is_large(operation: Operation) -> bool:
+    return operation.work >= 2 * _native.blas_threshold()
+
+
+def _contiguous(value: Any, place: Array) -> np.ndarray:
+    """A value as the array that the program reads."""
+    array = np.asarray(value, order="C")
+    if array.dtype != place.dtype or array.shape != place.shape:
+        raise ValueError(
+            f"the plan needs an array of {place.dtype}{place.shape}, not {array.dtype}{array.shape}"
+        )
+    return array if array.flags.aligned else array.copy()
+
+
+def _own(value: Any) -> Any:
+    return value if isinstance(value, RowSparse) else np.array(value)[()]

@@ -1,0 +1,144 @@
+"""Whole epochs in the native core: the training step, run over all batches without Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.api.compile import Compiled
+from chainrule.run import native
+from chainrule.tracing.trees import Tree
+from chainrule.train.batches import Dataset
+from chainrule.train.resume import Position
+
+# Positions among the arguments and results of ``step.make_step``.
+PARAMETERS, STATES, MEMORY, INPUTS, TARGETS, WEIGHTS, KEY, RATE = range(8)
+CARRIED = {PARAMETERS: 2, STATES: 3, MEMORY: 4}
+LOSS, HEALTH = 0, 1
+# How long the core runs before it returns, so that Python can be interrupted.
+SECONDS = 0.1
+
+
+class WholeEpochs:
+    """Runs the steps of a training; ``reason`` says why not where it cannot.
+
+    Args:
+        step: the compiled training step.
+        data: of the training.
+        position: where it stands; its arrays are replaced by ones that are changed in place.
+        seed: of the training.
+        sizes: the sizes of batches that occur.
+    """
+
+    def __init__(
+        self, step: Compiled, data: Dataset, position: Position, seed: int, sizes: list[int]
+    ) -> None:
+        self.data, self.seed = data, seed
+        self.reason = native.why_not()
+        self.loops: dict[int, Any] = {}
+        if step.executor not in (None, "native"):
+            self.reason = f"the executor is {step.executor}"
+        if self.reason:
+            return
+        self.own(position)
+        from chainrule.run.native.operations import Unsupported
+
+        try:
+            for size in sizes:
+                self.loops[size] = self._loop(step, position, size)
+        except Unsupported as reason:
+            self.reason = str(reason)
+
+    def own(self, position: Position) -> None:
+        """Make the arrays of a position ones that nobody else has."""
+        for name in ("parameters", "states", "memory"):
+            tree = Tree(getattr(position, name))
+            setattr(position, name, tree.rebuild([np.array(leaf) for leaf in tree.leaves]))
+
+    def _arguments(self, position: Position, batch: Any) -> tuple[Any, ...]:
+        inputs, targets, weights = batch
+        return (
+            position.parameters, position.states, position.memory, inputs, targets, weights,
+            np.zeros(2, np.int64), np.float64(0.0),
+        )  # fmt: skip
+
+    def _loop(self, step: Compiled, position: Position, size: int) -> Any:
+        from chainrule.run.native.loop import Loop
+        from chainrule.run.native.operations import Unsupported
+
+        arguments = self._arguments(position, self.data.rows(np.zeros(size, np.int64)))
+        tree, program = step._program(arguments, {})
+        places = _places(tree)
+        results = {
+            path: number
+            for number, path in enumerate(
+                p
+                for p, dynamic in zip(program.result.paths, program.dynamic, strict=True)
+                if dynamic
+            )
+        }
+        whole = self._arguments(position, (self.data.inputs, self.data.targets, self.data.weights))
+        wholes = _places(Tree((whole, {})))
+        carried, data = {}, {}
+        for number, (argument, rest, _) in enumerate(places):
+            if argument in CARRIED:
+                output = results.get(f"[{CARRIED[argument]}]{rest}")
+                if output is None:
+                    raise Unsupported(f"the step does not renew {rest}")
+                carried[number] = output
+            elif argument in (INPUTS, TARGETS, WEIGHTS):
+                data[number] = wholes[number][2]
+        if f"[{LOSS}]" not in results or f"[{HEALTH}]" not in results:
+            raise Unsupported("a loss that is the same for all data")
+        advancing = [n for n, (argument, _, _) in enumerate(places) if argument in (KEY, RATE)]
+        records = [results[f"[{LOSS}]"], results[f"[{HEALTH}]"]]
+        return Loop(program.graph, carried, data, advancing, records, records[1])
+
+    def run(
+        self,
+        position: Position,
+        order: np.ndarray,
+        rates: np.ndarray,
+        size: int,
+        losses: np.ndarray,
+    ) -> tuple[int, bool]:
+        """Run steps of ``size`` examples each until they are done or time is up.
+
+        Args:
+            position: which changes.
+            order: the examples of all steps, end to end.
+            rates: the learning rate of each step.
+            size: examples in a step.
+            losses: where the loss of each step is put.
+
+        Returns:
+            (steps made, whether the next one was given up since its gradients are not finite).
+        """
+        loop, steps = self.loops[size], len(rates)
+        keys = np.empty((steps, 2), np.int64)
+        keys[:, 0], keys[:, 1] = self.seed, position.step + np.arange(steps)
+        values = {}
+        example = self._arguments(position, self.data.rows(slice(0, 1)))
+        for number, (argument, _, leaf) in enumerate(_places(Tree((example, {})))):
+            values[number] = {KEY: keys, RATE: rates}.get(argument, leaf)
+        records = [np.full(steps, np.nan, dtype) for dtype in loop.recorded_dtypes]
+        start = position.step
+        try:
+            done, stopped = loop.run(values, np.ascontiguousarray(order), records, steps, SECONDS)
+        finally:
+            # Also where Ctrl-C comes in between: what is finite was done.
+            made = int(np.isfinite(records[1]).sum())
+            position.step = start + made
+            losses[:made] = records[0][:made]
+        return done, stopped
+
+
+def _places(tree: Tree) -> list[tuple[int, str, Any]]:
+    """(number of the argument, path within it, value) of each array among the arguments."""
+    found = []
+    for path, leaf in zip(tree.paths, tree.leaves, strict=True):
+        if isinstance(leaf, np.ndarray | np.generic):
+            number, _, rest = path.removeprefix("[0][").partition("]")
+            found.append((int(number), rest, leaf))
+    return found

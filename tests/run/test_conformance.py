@@ -1,0 +1,314 @@
+"""Every executor computes what the NumPy reference computes: values, gradients, second order."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.graph import Graph, RowSparse, input_statement
+from chainrule.run import EXECUTORS, make_plan, native
+from chainrule.tracing.traced import Traced, lower
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "graph"))
+from samples import DIFFERENTIABLE, EVERY, Sample
+
+OTHERS = [e for e in EXECUTORS if e != "numpy" and (e != "native" or native.available())]
+pytestmark = pytest.mark.skipif(not OTHERS, reason="there is no executor but the reference")
+
+by_executor = pytest.mark.parametrize("executor", OTHERS)
+DTYPES = {"float64": np.dtype(np.float64), "float32": np.dtype(np.float32)}
+TOLERANCE = {8: {"rtol": 1e-9, "atol": 1e-11}, 4: {"rtol": 2e-4, "atol": 2e-5}}
+# What may keep a sample away from the core; anything else must run there.
+WITHOUT_KERNEL = {
+    "argsort", "cholesky", "det", "einsum", "inv", "logabsdet", "signdet", "solve",
+    "triangular_solve", "row_sparse", "add_row_sparse",
+}  # fmt: skip
+SCAN = {"scan", "item", "join"}
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+def cast(argument: Any, dtype: Any) -> Any:
+    array = np.asarray(argument)
+    return array.astype(dtype)[()] if array.dtype.kind == "f" else array[()]
+
+
+def with_dtype(sample: Sample, dtype: Any) -> tuple[list[Any], dict[str, Any]]:
+    attributes = dict(sample.attributes)
+    if "dtype" in attributes and dtype.itemsize == 4 and attributes["dtype"] == np.float64:
+        attributes["dtype"] = dtype
+    return [cast(a, dtype) for a in sample.arguments], attributes
+
+
+def staged(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(input_statement(np.shape(v), np.asarray(v).dtype) for v in values)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    if isinstance(expected, RowSparse):
+        assert isinstance(found, RowSparse)
+        found, expected = found.to_dense(), expected.to_dense()
+    assert np.shape(found) == np.shape(expected)
+    assert np.asarray(found).dtype == np.asarray(expected).dtype
+    exact = np.asarray(expected).dtype.kind != "f"
+    tolerance = {"rtol": 0, "atol": 0} if exact else TOLERANCE[np.asarray(expected).dtype.itemsize]
+    np.testing.assert_allclose(found, expected, **tolerance)
+
+
+def assert_agree(graph: Graph, values: list[Any], executor: str) -> Any:
+    expected = make_plan(graph, "numpy")(*values)
+    plan = make_plan(graph, executor)
+    for _ in range(2):  # Memory is used again.
+        for a, b in zip(plan(*values), expected, strict=True):
+            assert_same(a, b)
+    return plan
+
+
+# ----- values -----------------------------------------------------------------------------------
+
+
+@by_executor
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("sample", EVERY, ids=str)
+def test_values(sample: Sample, dtype: Any, executor: str) -> None:
+    values, attributes = with_dtype(sample, dtype)
+    inputs = staged(values)
+    graph = Graph(inputs, (sample.primitive(*inputs, **attributes),))
+    plan = assert_agree(graph, values, executor)
+    if executor == "native" and sample.primitive.name not in WITHOUT_KERNEL:
+        reasons = [reason for _, reason in plan.lowering.fallbacks]
+        expected = {"an index that is not of the first axes", "norm of nothing"}
+        assert set(reasons) <= expected | {r for r in reasons if "int64" in r or "of nothing" in r}
+
+
+@by_executor
+@pytest.mark.parametrize("sample", EVERY, ids=str)
+def test_arrays_that_are_not_contiguous(sample: Sample, executor: str) -> None:
+    values = []
+    for argument in sample.arguments:
+        array = np.asarray(argument)
+        spread = np.zeros(tuple(2 * n for n in array.shape), array.dtype)
+        view = spread[tuple(slice(None, None, 2) for _ in array.shape)] if array.ndim else spread
+        view[...] = array
+        values.append(view if array.ndim else array[()])
+    inputs = staged(values)
+    result = sample.primitive(*inputs, **sample.attributes)
+    assert_agree(Graph(inputs, (result,)), values, executor)
+
+
+@by_executor
+@pytest.mark.parametrize("sample", EVERY, ids=str)
+def test_inside_of_views_and_chains(sample: Sample, executor: str) -> None:
+    """Operands that are views of computed values, the result read twice."""
+    values, computed = [], []
+    for argument in sample.arguments:
+        array = np.asarray(argument)
+        real = array.dtype.kind == "f"
+        values.append(array.T[()] if real else array[()])
+    inputs = staged(values)
+    for statement, value in zip(inputs, sample.arguments, strict=True):
+        if np.asarray(value).dtype.kind == "f":
+            axes = tuple(reversed(range(len(statement.shape))))
+            statement = np.transpose(Traced(statement) * 1.0, axes).statement
+        computed.append(statement)
+    result = sample.primitive(*computed, **sample.attributes)
+    outputs = [result]
+    if result.dtype in (np.float64, np.float32):
+        outputs.append(lower(np.exp(-np.abs(Traced(result))) + np.sum(Traced(result))))
+    assert_agree(Graph(inputs, tuple(outputs)), values, executor)
+
+
+# ----- derivatives ------------------------------------------------------------------------------
+
+
+def objective(sample: Sample) -> Any:
+    """A number that depends on every entry of the result, each with a weight of its own."""
+
+    def f(*arguments: Any) -> Any:
+        statements = [lower(a) if isinstance(a, Traced) else a for a in arguments]
+        result = Traced(sample.primitive(*statements, **sample.attributes))
+        size = int(np.prod(np.shape(result), dtype=int))
+        weights = np.cos(np.arange(float(size))).reshape(np.shape(result))
+        return np.sum(np.sin(result * weights) + result * weights)
+
+    return f
+
+
+def real_positions(sample: Sample) -> tuple[int, ...]:
+    return tuple(i for i, a in enumerate(sample.arguments) if np.asarray(a).dtype.kind == "f")
+
+
+def differentiable(sample: Sample) -> bool:
+    result = sample.primitive(*sample.arguments, **sample.attributes)
+    return bool(real_positions(sample)) and result.dtype.kind == "f"
+
+
+SMOOTH = [s for s in DIFFERENTIABLE if differentiable(s)]
+
+
+@by_executor
+@pytest.mark.parametrize("sample", SMOOTH, ids=str)
+def test_gradients(sample: Sample, executor: str) -> None:
+    gradient = cr.grad(objective(sample), argnums=real_positions(sample))
+    expected = cr.compile(gradient, executor="numpy")(*sample.arguments)
+    found = cr.compile(gradient, executor=executor)(*sample.arguments)
+    for a, b in zip(found, expected, strict=True):
+        assert_same(a, b)
+
+
+@by_executor
+@pytest.mark.parametrize("sample", SMOOTH, ids=str)
+def test_second_order(sample: Sample, executor: str) -> None:
+    positions = real_positions(sample)
+
+    def slopes(*arguments: Any) -> Any:
+        gradients = cr.grad(objective(sample), argnums=positions)(*arguments)
+        return sum(np.sum(g * g) for g in gradients)
+
+    second = cr.grad(slopes, argnums=positions)
+    expected = cr.compile(second, executor="numpy")(*sample.arguments)
+    found = cr.compile(second, executor=executor)(*sample.arguments)
+    for a, b in zip(found, expected, strict=True):
+        assert_same(a, b)
+
+
+# ----- odd shapes and values --------------------------------------------------------------------
+
+ODD = {
+    "empty": lambda x: (np.exp(x) * 2, np.sum(x, axis=0), x.T),
+    "chain of many": lambda x: (np.tanh(x * 2 + 1) / (1 + x * x), -x),
+    "mixed broadcast": lambda x: (x + x[:1] * x[:, :1], (x - x.mean(0)) @ x.T),
+    "reversed": lambda x: (x[::-1, ::-1] * x, np.cumsum(x[::-1], axis=0)),
+    "rows": lambda x: (np.max(x, axis=1) if x.size else x, np.sort(x, axis=0)),
+}  # fmt: skip
+SHAPES = [(1, 1), (1, 5), (7, 1), (3, 4), (65, 33), (1025, 3), (2, 2049), (0, 3), (3, 0)]
+
+
+@by_executor
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", ODD)
+def test_odd_shapes(name: str, shape: tuple[int, int], executor: str) -> None:
+    x = np.random.default_rng(1).normal(size=shape)
+    expected = cr.compile(ODD[name], executor="numpy")(x)
+    found = cr.compile(ODD[name], executor=executor)(x)
+    for a, b in zip(found, expected, strict=True):
+        assert_same(a, b)
+
+
+@by_executor
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_products_of_every_size(dtype: Any, executor: str) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [
+        (1, 1, 1),
+        (5, 3, 7),
+        (6, 16, 16),
+        (7, 17, 31),
+        (33, 9, 8),
+        (13, 500, 5),
+        (4, 0, 3),
+        (100, 70, 129),
+    ]
+    for m, k, n in sizes:
+        a, b = rng.normal(size=(m, k)).astype(dtype), rng.normal(size=(k, n)).astype(dtype)
+        bias = rng.normal(size=n).astype(dtype)
+
+        def f(a: Any, b: Any, bias: Any) -> Any:
+            at, bt = np.transpose(a.T), np.transpose(b.T)
+            y = cr.functions.relu(cr.functions.dense(a, b, bias))
+            return a @ b, y, (b.T @ a.T), np.transpose(a.T * 2.0) @ np.transpose(b.T * 1.0), at @ bt
+
+        expected = cr.compile(f, executor="numpy")(a, b, bias)
+        found = cr.compile(f, executor=executor)(a, b, bias)
+        for x, y in zip(found, expected, strict=True):
+            np.testing.assert_allclose(
+                x,
+                y,
+                rtol=1e-4 if dtype.itemsize == 4 else 1e-10,
+                atol=1e-4 if dtype.itemsize == 4 else 1e-12,
+            )
+
+
+SPECIAL = np.array(
+    [
+        0.0,
+        -0.0,
+        np.inf,
+        -np.inf,
+        np.nan,
+        1e-300,
+        -1e-300,
+        1e300,
+        5e-324,
+        88.0,
+        -104.0,
+        710.0,
+        -746.0,
+    ]
+)
+
+
+@by_executor
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("name", [
+    "exp", "log", "tanh", "sigmoid", "relu", "abs", "sign", "sqrt", "square", "floor", "negative",
+    "isnan", "isinf", "isfinite", "log1p", "expm1", "erf", "silu", "softplus",
+])  # fmt: skip
+def test_special_values(name: str, dtype: Any, executor: str) -> None:
+    from chainrule.graph import all_primitives
+
+    row = all_primitives()[name]
+    x = SPECIAL.astype(dtype)
+    inputs = staged([x])
+    assert_agree(Graph(inputs, (row(*inputs),)), [x], executor)
+
+
+@by_executor
+@pytest.mark.parametrize(
+    "name", ["maximum", "minimum", "greater", "equal", "power", "remainder", "floor_divide"]
+)
+def test_special_pairs(name: str, executor: str) -> None:
+    from chainrule.graph import all_primitives
+
+    row = all_primitives()[name]
+    small = np.concatenate([SPECIAL[:5], [1.0, -1.5, 2.0, 7.5]])
+    x, y = (a.ravel() for a in np.meshgrid(small, small))
+    inputs = staged([x, y])
+    assert_agree(Graph(inputs, (row(*inputs),)), [x, y], executor)
+
+
+# ----- what the native executor is for ----------------------------------------------------------
+
+
+@pytest.mark.skipif("native" not in OTHERS, reason="the native core is not built")
+def test_explains_what_numpy_does_and_why() -> None:
+    f = cr.compile(lambda x: np.sort(x) + np.tanh(x), executor="native")
+    text = f.explain(np.ones(3))
+    assert "NumPy's argsort" in text
+    assert "argsort(3,): the core has no operation for it" in text
+    assert "tanh" in text and "bytes" in text
+
+
+@pytest.mark.skipif("native" not in OTHERS, reason="the native core is not built")
+def test_bounds_of_indices_are_checked() -> None:
+    f = cr.compile(lambda table, rows: table[rows], executor="native")
+    table = np.arange(6.0).reshape(3, 2)
+    assert f(table, np.array([-1, 0])).tolist() == [[4, 5], [0, 1]]
+    for wrong in (3, -4):
+        with pytest.raises(
+            IndexError, match=f"index {wrong} is out of bounds for axis 0 with size 3"
+        ):
+            f(table, np.array([0, wrong]))
+    assert f(table, np.array([1])).tolist() == [[2, 3]]

@@ -1,0 +1,200 @@
+"""Whole epochs in the native core: the same training as step by step with NumPy."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule import nn
+from chainrule.errors import NonFiniteError
+from chainrule.run import native
+from chainrule.train import fit
+from chainrule.train.batches import Dataset
+from chainrule.train.clipping import ClipValue
+from chainrule.train.loop import _Trainer
+from chainrule.train.optimisers import OPTIMISERS
+
+pytestmark = pytest.mark.skipif(not native.available(), reason="the native core is not built")
+
+RANDOM = np.random.default_rng(0)
+INPUTS = RANDOM.normal(size=(70, 5))
+CLASSES = RANDOM.integers(0, 3, 70)
+WEIGHTS = RANDOM.uniform(0, 2, 70)
+
+
+def tabular(**options: Any) -> Any:
+    return nn.MLP(5, [8, 6], 3, seed=1, **options)
+
+
+class Words(nn.Module):
+    """A table of rows and a layer on their mean."""
+
+    def __init__(self) -> None:
+        self.table = nn.Parameter(np.random.default_rng(1).normal(size=(20, 4)).astype(np.float32))
+        self.layer = nn.Dense(4, 3, seed=2)
+
+    def forward(self, rows: Any) -> Any:
+        return self.layer(np.mean(self.table[rows], axis=1))
+
+
+ROWS = RANDOM.integers(0, 20, (70, 3))
+CASES: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
+    **{
+        name: (tabular, (INPUTS, CLASSES), {"optimiser": name, "rate": 0.01})
+        for name in OPTIMISERS
+    },
+    "tanh": (lambda: tabular(activation="tanh"), (INPUTS, CLASSES), {}),
+    "weights": (tabular, (INPUTS, CLASSES, WEIGHTS), {}),
+    "clipped norm": (tabular, (INPUTS, CLASSES), {"clip": 0.1, "rate": 0.05}),
+    "clipped values": (tabular, (INPUTS, CLASSES), {"clip": ClipValue(0.01)}),
+    "penalty": (tabular, (INPUTS, CLASSES), {"regulariser": nn.L2(1e-2)}),
+    "cosine": (tabular, (INPUTS, CLASSES), {"schedule": "cosine"}),
+    "one batch": (tabular, (INPUTS, CLASSES), {"batch_size": 70}),
+    "drop last": (tabular, (INPUTS, CLASSES), {"drop_last": True}),
+    "in order": (tabular, (INPUTS, CLASSES), {"shuffle": False}),
+    "regression": (
+        lambda: nn.MLP(5, [6], 1, activation="gelu", seed=1),
+        (INPUTS, INPUTS[:, :1] ** 2),
+        {"loss": "mse"},
+    ),
+    "dropout": (
+        lambda: nn.Sequential(
+            nn.Dense(5, 8, seed=1), nn.ReLU(), nn.Dropout(0.4),
+            nn.Dense(8, 3, seed=2),
+        ),
+        (INPUTS, CLASSES),
+        {},
+    ),
+    "normalised": (
+        lambda: nn.Sequential(
+            nn.Dense(5, 8, seed=1), nn.BatchNorm(8), nn.ReLU(),
+            nn.Dense(8, 3, seed=2),
+        ),
+        (INPUTS, CLASSES),
+        # The offsets before it have gradients of rounding errors alone, which Adam would scale.
+        {"optimiser": "sgd", "rate": 0.01},
+    ),
+    "rows of a table": (Words, (ROWS, CLASSES), {}),
+}  # fmt: skip
+
+
+def trained(name: str, dtype: Any, executor: str | None, **changes: Any) -> tuple[Any, Any]:
+    make, data, options = CASES[name]
+    net = make().astype(dtype)
+    settings = {"loss": "cross_entropy", "batch_size": 16, "epochs": 4, "seed": 3, **options}
+    history = fit(net, data=data, progress=False, executor=executor, **{**settings, **changes})
+    return net, history
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_training(name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    original = _Trainer._whole_epoch
+    monkeypatch.setattr(_Trainer, "_whole_epoch", lambda *args: called.append(1) or original(*args))
+    net, history = trained(name, dtype, "native")
+    assert len(called) == 4, "the core did not run whole epochs"
+    other, expected = trained(name, dtype, "numpy")
+    assert len(called) == 4
+    tolerance = 1e-9 if dtype is np.float64 else 2e-3
+    np.testing.assert_allclose(history.losses, expected.losses, rtol=tolerance)
+    np.testing.assert_allclose(history.rates, expected.rates)
+    assert history.steps == expected.steps
+    for path, parameter in net.parameters().items():
+        reference = other.parameters()[path].value
+        scale = np.abs(reference).max() + 1e-3
+        np.testing.assert_allclose(parameter.value, reference, atol=tolerance * scale)
+        assert parameter.value.dtype == reference.dtype
+    for path, state in net.states().items():
+        np.testing.assert_allclose(state.value, other.states()[path].value, rtol=tolerance)
+
+
+def test_checkpoints_continue_exactly(tmp_path: Any) -> None:
+    whole, _ = trained("adam", np.float32, "native", epochs=6)
+    for epochs in (2, 5, 6):
+        net, history = trained(
+            "adam", np.float32, "native", epochs=epochs, checkpoint=tmp_path / "training"
+        )
+    assert history.epochs == 6
+    for path, parameter in net.parameters().items():
+        np.testing.assert_array_equal(parameter.value, whole.parameters()[path].value)
+
+
+def test_the_initial_arrays_are_left_alone() -> None:
+    net = tabular()
+    before = {path: p.value for path, p in net.parameters().items()}
+    copies = {path: array.copy() for path, array in before.items()}
+    fit(net, "cross_entropy", (INPUTS, CLASSES), epochs=1, progress=False, executor="native")
+    for path, array in before.items():
+        np.testing.assert_array_equal(array, copies[path])
+
+
+def test_a_divergence_is_found_before_it_reaches_the_weights() -> None:
+    for executor in ("native", "numpy"):
+        net = nn.MLP(5, [4], 1, seed=0)
+        with pytest.raises(NonFiniteError) as caught:
+            fit(net, "mse", (INPUTS, INPUTS[:, :1] * 1e30), optimiser="sgd", rate=1e10, epochs=3,
+                progress=False, executor=executor)  # fmt: skip
+        assert "step" in str(caught.value)
+        for parameter in net.parameters().values():
+            assert np.isfinite(parameter.value).all()
+
+
+def large() -> tuple[Any, Any]:
+    net = nn.MLP(20, [64, 64], 2, seed=0)
+    x = np.random.default_rng(0).normal(size=(200_000, 20)).astype(np.float32)
+    return net, (x, (x[:, 0] > 0).astype(int))
+
+
+def test_ctrl_c_ends_an_epoch_within_a_fraction_of_a_second() -> None:
+    net, data = large()
+    times = []
+
+    def interrupt() -> None:
+        time.sleep(0.5)
+        times.append(time.perf_counter())
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    history = fit(net, "cross_entropy", data, epochs=10_000, progress=False, executor="native")
+    ended = time.perf_counter()
+    thread.join()
+    assert history.interrupted
+    assert ended - times[0] < 1.0
+    assert history.steps > 0
+
+
+def test_another_thread_runs_meanwhile() -> None:
+    net, data = large()
+    count, done = [0], threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            count[0] += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    start = time.perf_counter()
+    fit(net, "cross_entropy", data, epochs=1, progress=False, executor="native")
+    passed = time.perf_counter() - start
+    done.set()
+    thread.join()
+    assert count[0] > 100 * passed
+
+
+def test_says_why_not() -> None:
+    from chainrule.api.compile import compile as compiled
+    from chainrule.train.resume import Position
+    from chainrule.train.whole import WholeEpochs
+
+    step = compiled(lambda *arguments: arguments, executor="numpy")
+    data = Dataset((INPUTS, CLASSES), np.float64)
+    whole = WholeEpochs(step, data, Position({}, {}, {}), 0, [8])
+    assert whole.reason == "the executor is numpy"
