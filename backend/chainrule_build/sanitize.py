@@ -59,7 +59,8 @@ def main(tests: list[str]) -> int:
     }
     check = [sys.executable, "-c", _CHECK, SANITIZERS, str(SITE.resolve())]
     subprocess.run(check, env=environment, check=True)
-    pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests]
+    # A report goes to the file of standard error itself, which pytest would keep and lose.
+    pytest = [sys.executable, "-m", "pytest", "--capture=sys", "-p", "no:cacheprovider", *tests]
     return subprocess.run(pytest, env=environment, check=False).returncode
 
 

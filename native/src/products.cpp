@@ -78,7 +78,7 @@ void tile(const Part<T>& part) {
         V right[vectors];
         for (int j = 0; j < vectors; ++j) right[j] = load<V>(b + j * width);
         for (int i = 0; i < rows; ++i) {
-            const V left = V{} + a[i * part.a_row];
+            const V left = a[i * part.a_row] - V{};  // x - 0 is x, which x + 0 is not for -0
             for (int j = 0; j < vectors; ++j) sum[i][j] += left * right[j];
         }
     }

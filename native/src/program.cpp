@@ -44,7 +44,7 @@ Blas& blas() noexcept {
 }
 
 int64_t& blas_threshold() noexcept {
-    static int64_t threshold = int64_t{1} << 23;
+    static int64_t threshold = int64_t{1} << 26;
     return threshold;
 }
 
