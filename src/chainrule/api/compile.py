@@ -185,7 +185,7 @@ def compile(
         function: NumPy code; arguments and results may be nested and may contain modules.
         static: positions of arguments whose values, not only shapes, shape the program: loop
             counts, names of activations. Each new value is traced anew.
-        executor: which executor runs it; the best one available by default.
+        executor: which executor runs it, "numpy" or "native"; the default one without it.
 
     Returns:
         A function with the same arguments and results; ``.graph(*args)`` and ``.explain(*args)``

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from chainrule.errors import ChainruleError
@@ -11,22 +12,34 @@ from chainrule.run import native
 EXECUTORS = ("numpy", "native")
 
 
+def default_executor() -> str:
+    """The executor of a plan that asks for none.
+
+    That is ``numpy``, the reference, unless the environment variable ``CHAINRULE_EXECUTOR`` names
+    another one.
+
+    >>> default_executor() in EXECUTORS
+    True
+    """
+    return os.environ.get("CHAINRULE_EXECUTOR") or "numpy"
+
+
 def make_plan(graph: Graph, executor: str | None = None) -> Any:
     """A callable that runs ``graph``: arrays for its inputs in, new arrays for its outputs out.
 
     Args:
         graph: staged, without captured values.
-        executor: one of ``EXECUTORS``; None takes the best one available: the native one where the
-            extension is built.
+        executor: one of ``EXECUTORS``; None takes the default one.
 
     Raises:
         ChainruleError: for an unknown executor, or one that is not available here.
     """
-    if executor not in (None, *EXECUTORS):
+    executor = executor or default_executor()
+    if executor not in EXECUTORS:
         raise ChainruleError(f"no executor {executor!r}; there is {', '.join(EXECUTORS)}")
     if executor == "native" and not native.available():
         raise ChainruleError(f"the native executor is not built here: {native.why_not()}")
-    if executor == "numpy" or not native.available():
+    if executor == "numpy":
         from chainrule.run.plan import NumpyPlan
 
         return NumpyPlan(graph)

@@ -112,7 +112,7 @@ def fit(
         checkpoint: a file that is written after each epoch; where it exists, training continues
             from it, and ends with the same weights as if it had never stopped.
         progress: a bar on a terminal, a line per epoch elsewhere; False for neither.
-        executor: which executor runs the steps; the best one by default.
+        executor: which executor runs the steps, "numpy" or "native"; the default one without it.
 
     Returns:
         The history; ``history.net`` is ``net``.

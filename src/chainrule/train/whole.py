@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.api.compile import Compiled
-from chainrule.run import native
+from chainrule.run import default_executor, native
 from chainrule.tracing.trees import Tree
 from chainrule.train.batches import Dataset
 from chainrule.train.resume import Position
@@ -37,8 +37,9 @@ class WholeEpochs:
         self.data, self.seed = data, seed
         self.reason = native.why_not()
         self.loops: dict[int, Any] = {}
-        if step.executor not in (None, "native"):
-            self.reason = f"the executor is {step.executor}"
+        executor = step.executor or default_executor()
+        if executor != "native":
+            self.reason = f"the executor is {executor}"
         if self.reason:
             return
         self.own(position)
