@@ -190,6 +190,7 @@ ODD = {
     "empty": lambda x: (np.exp(x) * 2, np.sum(x, axis=0), x.T),
     "chain of many": lambda x: (np.tanh(x * 2 + 1) / (1 + x * x), -x),
     "mixed broadcast": lambda x: (x + x[:1] * x[:, :1], (x - x.mean(0)) @ x.T),
+    "masks and new axes": lambda x: (x[True] * 2, x[None, ..., None, :1], x[:0] + x[:1]),
     "reversed": lambda x: (x[::-1, ::-1] * x, np.cumsum(x[::-1], axis=0)),
     "rows": lambda x: (np.max(x, axis=1) if x.size else x, np.sort(x, axis=0)),
 }  # fmt: skip

@@ -178,6 +178,11 @@ def basic_slice(plan: Lowering, s: Statement, index: tuple[Any, ...]) -> Array:
 
 def sliced(array: Array, index: tuple[Any, ...]) -> Array:
     """The part of an array that a basic index names."""
+    for part in index:
+        if isinstance(part, bool | np.bool_ | np.ndarray) or not (
+            part is None or part is Ellipsis or isinstance(part, int | np.integer | slice)
+        ):
+            raise Unsupported(f"an index with {part!r}")
     if not any(part is Ellipsis for part in index):
         index = (*index, Ellipsis)  # The result is an array then, even of one entry.
     return array.view(lambda x: x[index])
