@@ -27,7 +27,7 @@ from chainrule.train.history import History
 from chainrule.train.optimisers import OPTIMISERS, Optimiser, optimiser_named
 from chainrule.train.packing import Packing
 from chainrule.train.resume import Position
-from chainrule.train.schedules import Schedule, schedule_of
+from chainrule.train.schedules import Constant, Schedule, schedule_of
 from chainrule.train.step import (
     make_forward,
     make_objective,
@@ -352,31 +352,29 @@ class _Trainer:
         )
         starts = np.arange(0, len(order), self.batch_size)
         ends = np.minimum(starts + self.batch_size, len(order))
-        rates = np.array(
-            [
-                self.optimiser.rate
-                * self.schedule(position.epoch + n / self.steps, history.monitored)
-                for n in range(self.steps)
-            ]
-        )
+        rates = np.full(self.steps, self.optimiser.rate, float)
+        if not isinstance(self.schedule, Constant):
+            for number in range(self.steps):
+                done = position.epoch + number / self.steps
+                rates[number] *= self.schedule(done, history.monitored)
         losses = np.empty(self.steps)
-        done = 0
-        while done < self.steps:
-            size = int(ends[done] - starts[done])
-            until = done + int(np.count_nonzero(ends[done:] - starts[done:] == size))
-            part = order[starts[done] : ends[until - 1]]
+        number = 0
+        while number < self.steps:
+            size = int(ends[number] - starts[number])
+            until = number + int(np.count_nonzero(ends[number:] - starts[number:] == size))
+            part = order[starts[number] : ends[until - 1]]
             made, stopped = self.whole.run(
-                position, part, rates[done:until], size, losses[done:until]
+                position, part, rates[number:until], size, losses[number:until]
             )
-            for number in range(done, done + made):
-                report.step(losses[number], rates[number])
-            done += made
+            if made:
+                report.steps(losses[number : number + made], float(rates[number + made - 1]))
+            number += made
             if stopped:  # Either a divergence, which this raises, or a sum that overflowed.
-                rows = self.train.rows(order[starts[done] : ends[done]])
-                losses[done] = self._one_step(position, *rows, rates[done])
+                rows = self.train.rows(order[starts[number] : ends[number]])
+                losses[number] = self._one_step(position, *rows, rates[number])
                 self.whole.own(position)
-                report.step(losses[done], rates[done])
-                done += 1
+                report.step(losses[number], rates[number])
+                number += 1
         if self.train.weights is None:
             shares = (ends - starts).astype(float)
         else:

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+
 from chainrule.train.history import History
 
 
@@ -17,6 +19,9 @@ class Quiet:
 
     def step(self, loss: float, rate: float) -> None:
         """After each step."""
+
+    def steps(self, losses: np.ndarray, rate: float) -> None:
+        """After several steps at once."""
 
     def epoch(self, history: History) -> None:
         """After each epoch."""
@@ -72,9 +77,13 @@ class Bar(Quiet):
 
     def step(self, loss: float, rate: float) -> None:
         """Move by one step; show the mean loss of the epoch so far."""
-        self._total += loss
-        self._count += 1
-        self._ahead += 1
+        self.steps(np.array([loss]), rate)
+
+    def steps(self, losses: np.ndarray, rate: float) -> None:
+        """Move by several steps."""
+        self._total += float(losses.sum())
+        self._count += len(losses)
+        self._ahead += len(losses)
         now = time.perf_counter()
         if now < self._due:
             return
