@@ -26,6 +26,14 @@ public:
     virtual void take_scratch(char*) {}
 };
 
+class WithScratch : public Step {
+public:
+    void take_scratch(char* memory) override { memory_ = memory; }
+
+protected:
+    char* memory_ = nullptr;
+};
+
 // Where a slot begins.
 struct Place {
     explicit Place(const Slot& slot)
@@ -37,7 +45,11 @@ struct Place {
 
 // Null where there is nothing to do. `op` and `description` are verified and outlive the step.
 std::unique_ptr<Step> make_step(const Description& description, const Op& op, Scratch& scratch);
-std::unique_ptr<Step> make_elementwise(const Description& description, const Op& op,
-                                       Scratch& scratch);
+std::unique_ptr<Step> make_elementwise(const Description& d, const Op& op, Scratch& scratch);
+std::unique_ptr<Step> make_reduce(const Description& d, const Op& op, Scratch& scratch);
+std::unique_ptr<Step> make_map_rows(const Description& d, const Op& op, Scratch& scratch);
+std::unique_ptr<Step> make_cross_entropy(const Description& d, const Op& op, Scratch& scratch);
+std::unique_ptr<Step> make_indexed(const Description& d, const Op& op, Scratch& scratch);
+std::unique_ptr<Step> make_multiply(const Description& d, const Op& op, Scratch& scratch);
 
 }  // namespace chainrule

@@ -68,6 +68,13 @@ struct Description {
     std::vector<Slot> slots;
     std::vector<Op> ops;
     int callbacks = 0;
+
+    const Slot& input(const Op& op, size_t i) const {
+        return slots[static_cast<size_t>(op.inputs[i])];
+    }
+    const Slot& output(const Op& op, size_t i) const {
+        return slots[static_cast<size_t>(op.outputs[i])];
+    }
 };
 
 // Throws std::invalid_argument with what is wrong and where.

@@ -1,0 +1,80 @@
+// Steps that gather or scatter entries by arrays of indices.
+
+#include "row_access.hpp"
+
+namespace chainrule {
+namespace {
+
+// Gathers from, or adds to, entries or rows of `whole` that index arrays name.
+class Indexed final : public WithScratch {
+public:
+    Indexed(const Description& d, const Op& op, bool scatter, Scratch& scratch)
+        : scatter_(scatter), dtype_(d.slots[static_cast<size_t>(op.outputs[0])].dtype),
+          whole_((scatter ? d.output(op, 0) : d.input(op, 0)), inner_axes(d, op, scatter)),
+          picked_((scatter ? d.input(op, 0) : d.output(op, 0)), inner_axes(d, op, scatter)) {
+        const Slot& whole = (scatter ? d.output(op, 0) : d.input(op, 0));
+        for (size_t i = 1; i < op.inputs.size(); ++i)
+            indices_.push_back({Rows(d.input(op, i), 0), whole.shape[i - 1], whole.strides[i - 1]});
+        bytes_ = entries(whole) * whole_.item;
+        scratch.need(picked_.length * picked_.item);
+    }
+
+    void run(Frame& frame) override {
+        char* base = whole_.place.in(frame);
+        if (scatter_) std::memset(base, 0, static_cast<size_t>(bytes_));
+        const auto row_bytes = static_cast<size_t>(whole_.length * whole_.item);
+        for (int64_t row = 0; row < picked_.count; ++row) {
+            int64_t position = 0;
+            for (size_t i = 0; i < indices_.size(); ++i) {
+                const Index& index = indices_[i];
+                const auto entry =
+                    *reinterpret_cast<const int64_t*>(index.entries.begin(frame, row));
+                position += checked(entry, index.length, i) * index.stride;
+            }
+            char* at = base + position * whole_.item;
+            if (scatter_) {
+                add(at, picked_.packed(frame, row, memory_));
+            } else if (whole_.one_run) {
+                std::memcpy(picked_.begin(frame, row), at, row_bytes);
+            } else {
+                copy_range<false>(whole_.item, picked_.begin(frame, row), at, whole_.inner(), 0,
+                                  whole_.length);
+            }
+        }
+    }
+
+private:
+    struct Index {
+        Rows entries;
+        int64_t length, stride;
+    };
+
+    static size_t inner_axes(const Description& d, const Op& op, bool scatter) {
+        return (scatter ? d.output(op, 0) : d.input(op, 0)).shape.size() - (op.inputs.size() - 1);
+    }
+    void add(char* to, const char* from) const {
+        if (dtype_ == DType::f32) add_as<float>(to, from);
+        else if (dtype_ == DType::f64) add_as<double>(to, from);
+        else add_as<uint64_t>(to, from);
+    }
+    template <class T>
+    void add_as(char* to, const char* from) const {
+        T* sum = reinterpret_cast<T*>(to);
+        const T* term = reinterpret_cast<const T*>(from);
+        for (int64_t i = 0; i < picked_.length; ++i) sum[i] += term[i];
+    }
+
+    bool scatter_;
+    DType dtype_;
+    Rows whole_, picked_;
+    std::vector<Index> indices_;
+    int64_t bytes_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_indexed(const Description& d, const Op& op, Scratch& scratch) {
+    return std::make_unique<Indexed>(d, op, op.code == OpCode::scatter_add, scratch);
+}
+
+}  // namespace chainrule

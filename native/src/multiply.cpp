@@ -1,0 +1,122 @@
+// Products of matrices: which of the own kernels and BLAS does each.
+
+#include "row_access.hpp"
+
+namespace chainrule {
+namespace {
+
+template <class T, class Integer>
+using Gemm = void (*)(const char*, const char*, const Integer*, const Integer*, const Integer*,
+                      const T*, const T*, const Integer*, const T*, const Integer*, const T*, T*,
+                      const Integer*);
+
+class Multiply final : public WithScratch {
+public:
+    Multiply(const Description& d, const Op& op, Scratch& scratch)
+        : a_(d.input(op, 0), 2), b_(d.input(op, 1), 2), c_(d.output(op, 0), 2),
+          bias_(d.input(op, op.inputs.size() - 1)), has_bias_(op.inputs.size() == 3),
+          dtype_(d.output(op, 0).dtype) {
+        const Slot &a = d.input(op, 0), &b = d.input(op, 1), &c = d.output(op, 0);
+        const size_t n = c.shape.size();
+        // A stride along an axis of length 1 says nothing; BLAS wants it to look regular.
+        const auto stride = [](const Slot& s, size_t axis, int64_t otherwise) {
+            return s.shape[axis] == 1 ? otherwise : s.strides[axis];
+        };
+        product_ = {c.shape[n - 2],
+                    c.shape[n - 1],
+                    a.shape[n - 1],
+                    nullptr,
+                    a.strides[n - 2],
+                    stride(a, n - 1, 1),
+                    nullptr,
+                    b.strides[n - 2],
+                    stride(b, n - 1, 1),
+                    nullptr,
+                    stride(c, n - 2, c.shape[n - 1]),
+                    nullptr,
+                    op.ints[0] != 0,
+                    nullptr};
+        if (a.shape[n - 2] == 1) product_.a_row = std::max<int64_t>(product_.k, 1);
+        if (b.shape[n - 2] == 1) product_.b_row = std::max<int64_t>(product_.n, 1);
+        const bool loaded =
+            dtype_ == DType::f32 ? blas().sgemm != nullptr : blas().dgemm != nullptr;
+        const double work = static_cast<double>(product_.m) * static_cast<double>(product_.n) *
+                            static_cast<double>(product_.k);
+        use_blas_ = loaded && work >= static_cast<double>(blas_threshold()) &&
+                    fits(product_.a_row, product_.a_column, product_.m, product_.k) &&
+                    fits(product_.b_row, product_.b_column, product_.k, product_.n) &&
+                    product_.c_row >= product_.n &&
+                    std::max({product_.m, product_.n, product_.k, product_.c_row}) < INT32_MAX;
+        scratch.need(product_scratch);
+    }
+
+    void run(Frame& frame) override {
+        const RowKernels& table = row_kernels(dtype_);
+        product_.scratch = memory_;
+        if (has_bias_) product_.bias = bias_.in(frame);
+        for (int64_t i = 0; i < c_.count; ++i) {
+            product_.a = a_.begin(frame, i);
+            product_.b = b_.begin(frame, i);
+            product_.c = c_.begin(frame, i);
+            if (!use_blas_) table.multiply(product_);
+            else if (dtype_ == DType::f32) call_blas<float>(blas().sgemm);
+            else call_blas<double>(blas().dgemm);
+        }
+    }
+
+private:
+    // Whether rows or columns are runs of entries that do not overlap.
+    static bool fits(int64_t row, int64_t column, int64_t rows, int64_t columns) {
+        return (column == 1 && row >= std::max<int64_t>(columns, 1) && row < INT32_MAX) ||
+               (row == 1 && column >= std::max<int64_t>(rows, 1) && column < INT32_MAX);
+    }
+
+    template <class T>
+    void call_blas(void* function) {
+        if (blas().wide) call_blas_of<T, int64_t>(function);
+        else call_blas_of<T, int32_t>(function);
+    }
+
+    // Fortran reads rows as columns: the transposes are multiplied, in the other order.
+    template <class T, class Integer>
+    void call_blas_of(void* function) {
+        const Product& p = product_;
+        T* c = static_cast<T*>(p.c);
+        const T* bias = static_cast<const T*>(p.bias);
+        if (bias)
+            for (int64_t i = 0; i < p.m; ++i)
+                std::memcpy(c + i * p.c_row, bias, static_cast<size_t>(p.n) * sizeof(T));
+        const bool a_plain = p.a_column == 1 && p.a_row >= p.k;
+        const bool b_plain = p.b_column == 1 && p.b_row >= p.n;
+        const char ta = a_plain ? 'N' : 'T', tb = b_plain ? 'N' : 'T';
+        const auto m = static_cast<Integer>(p.m), n = static_cast<Integer>(p.n),
+                   k = static_cast<Integer>(p.k);
+        const auto lda = static_cast<Integer>(a_plain ? p.a_row : p.a_column);
+        const auto ldb = static_cast<Integer>(b_plain ? p.b_row : p.b_column);
+        const auto ldc = static_cast<Integer>(p.c_row);
+        const T one = 1, beta = bias ? T{1} : T{0};
+        reinterpret_cast<Gemm<T, Integer>>(function)(
+            &tb, &ta, &n, &m, &k, &one, static_cast<const T*>(p.b), &ldb,
+            static_cast<const T*>(p.a), &lda, &beta, c, &ldc);
+        if (p.relu)
+            for (int64_t i = 0; i < p.m; ++i)
+                for (int64_t j = 0; j < p.n; ++j) {
+                    T& v = c[i * p.c_row + j];
+                    v = v <= T{0} ? T{0} : v;
+                }
+    }
+
+    Rows a_, b_, c_;
+    Place bias_;
+    bool has_bias_, use_blas_;
+    DType dtype_;
+    Product product_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_multiply(const Description& d, const Op& op, Scratch& scratch) {
+    return std::make_unique<Multiply>(d, op, scratch);
+}
+
+}  // namespace chainrule

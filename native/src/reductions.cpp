@@ -1,0 +1,121 @@
+// Steps that take rows to numbers or to rows: sums, softmax, cross-entropy.
+
+#include "row_access.hpp"
+
+namespace chainrule {
+namespace {
+
+class Reduce final : public WithScratch {
+public:
+    Reduce(const Slot& in, const Slot& out, RowReduction kind, size_t axes, Scratch& scratch)
+        : rows_(in, axes), out_(out), item_(item_size(out.dtype)),
+          kernel_(row_kernels(in.dtype).reduce[static_cast<size_t>(kind)]),
+          columns_(row_kernels(in.dtype).sum_columns) {
+        const auto& outer = rows_.outer();
+        by_columns_ = kind == RowReduction::sum && !outer.empty() && outer.back().stride == 1 &&
+                      rows_.inner().size() == 1;
+        if (!rows_.one_run) scratch.need(rows_.length * rows_.item);
+    }
+
+    void run(Frame& frame) override {
+        char* out = out_.in(frame);
+        if (rows_.length == 0) {
+            std::memset(out, 0, static_cast<size_t>(rows_.count * item_));
+            return;
+        }
+        if (by_columns_) {
+            const int64_t columns = rows_.outer().back().length;
+            for (int64_t row = 0; row < rows_.count; row += columns)
+                columns_(out + row * item_, rows_.begin(frame, row), rows_.length, columns,
+                         rows_.inner()[0].stride);
+            return;
+        }
+        for (int64_t row = 0; row < rows_.count; ++row)
+            kernel_(out + row * item_, rows_.packed(frame, row, memory_), rows_.length);
+    }
+
+private:
+    Rows rows_;
+    Place out_;
+    int64_t item_;
+    void (*kernel_)(void*, const void*, int64_t);
+    void (*columns_)(void*, const void*, int64_t, int64_t, int64_t);
+    bool by_columns_;
+};
+
+class MapRows final : public WithScratch {
+public:
+    MapRows(const Slot& in, const Slot& out, RowMap kind, double parameter, Scratch& scratch)
+        : in_(in, 1), out_(out, 1), parameter_(parameter),
+          kernel_(row_kernels(in.dtype).map[static_cast<size_t>(kind)]) {
+        scratch.need(in_.length * in_.item);
+    }
+
+    void run(Frame& frame) override {
+        for (int64_t row = 0; row < in_.count; ++row) {
+            const char* from = in_.packed(frame, row, memory_);
+            char* to = out_.one_run ? out_.begin(frame, row) : memory_;
+            kernel_(to, from, in_.length, parameter_);
+            if (!out_.one_run) out_.unpack(frame, row, memory_);
+        }
+    }
+
+private:
+    Rows in_, out_;
+    double parameter_;
+    void (*kernel_)(void*, const void*, int64_t, double);
+};
+
+class CrossEntropy final : public WithScratch {
+public:
+    CrossEntropy(const Slot& logits, const Slot& labels, const Slot& out, Scratch& scratch)
+        : logits_(logits, 1), labels_(labels, 0), out_(out), is_float_(out.dtype == DType::f32),
+          last_(logits.shape.size() - 1),
+          kernel_(row_kernels(out.dtype).reduce[static_cast<size_t>(RowReduction::logsumexp)]) {
+        scratch.need(logits_.length * logits_.item);
+    }
+
+    void run(Frame& frame) override {
+        if (is_float_) run_as<float>(frame);
+        else run_as<double>(frame);
+    }
+
+private:
+    template <class T>
+    void run_as(Frame& frame) {
+        T* out = reinterpret_cast<T*>(out_.in(frame));
+        for (int64_t row = 0; row < logits_.count; ++row) {
+            const T* x = reinterpret_cast<const T*>(logits_.packed(frame, row, memory_));
+            const int64_t label = *reinterpret_cast<const int64_t*>(labels_.begin(frame, row));
+            const T chosen = x[checked(label, logits_.length, last_)];
+            T total;
+            kernel_(&total, x, logits_.length);
+            out[row] = total - chosen;
+        }
+    }
+
+    Rows logits_, labels_;
+    Place out_;
+    bool is_float_;
+    size_t last_;
+    void (*kernel_)(void*, const void*, int64_t);
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_reduce(const Description& d, const Op& op, Scratch& scratch) {
+    return std::make_unique<Reduce>(d.input(op, 0), d.output(op, 0),
+                                    static_cast<RowReduction>(op.ints[0]),
+                                    static_cast<size_t>(op.ints[1]), scratch);
+}
+
+std::unique_ptr<Step> make_map_rows(const Description& d, const Op& op, Scratch& scratch) {
+    return std::make_unique<MapRows>(d.input(op, 0), d.output(op, 0),
+                                     static_cast<RowMap>(op.ints[0]), op.floats[0], scratch);
+}
+
+std::unique_ptr<Step> make_cross_entropy(const Description& d, const Op& op, Scratch& scratch) {
+    return std::make_unique<CrossEntropy>(d.input(op, 0), d.input(op, 1), d.output(op, 0), scratch);
+}
+
+}  // namespace chainrule

@@ -1,0 +1,80 @@
+// The rows of an array along its last axes, for steps that work row by row.
+#pragma once
+
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+#include "extent.hpp"
+#include "steps.hpp"
+#include "strided.hpp"
+
+namespace chainrule {
+
+inline const RowKernels& row_kernels(DType dtype) {
+    return dtype == DType::f32 ? kernels().f32 : kernels().f64;
+}
+
+inline int64_t product_of(const std::vector<int64_t>& lengths, size_t from, size_t to) {
+    int64_t product = 1;
+    for (size_t i = from; i < to; ++i) product *= lengths[i];
+    return product;
+}
+
+inline std::vector<Axis> axes_of(const Slot& slot, size_t from, size_t to) {
+    return collapsed(slot.shape.data() + from, slot.strides.data() + from, to - from);
+}
+
+inline bool is_one_run(const std::vector<Axis>& axes) {
+    return axes.empty() || (axes.size() == 1 && axes[0].stride == 1);
+}
+
+// The rows of an array along some last axes: where each begins, and its entries as one run.
+class Rows {
+public:
+    Rows(const Slot& slot, size_t axes)
+        : place(slot), item(item_size(slot.dtype)),
+          count(product_of(slot.shape, 0, slot.shape.size() - axes)),
+          length(product_of(slot.shape, slot.shape.size() - axes, slot.shape.size())),
+          outer_(axes_of(slot, 0, slot.shape.size() - axes)),
+          inner_(axes_of(slot, slot.shape.size() - axes, slot.shape.size())),
+          one_run(is_one_run(inner_)) {}
+
+    char* begin(const Frame& frame, int64_t row) const {
+        const int64_t position =
+            outer_.size() == 1 ? row * outer_[0].stride : position_of(outer_, row);
+        return place.in(frame) + position * item;
+    }
+    // The row where it lies, or copied to `memory`.
+    char* packed(const Frame& frame, int64_t row, char* memory) const {
+        char* start = begin(frame, row);
+        if (one_run) return start;
+        copy_range<false>(item, memory, start, inner_, 0, length);
+        return memory;
+    }
+    void unpack(const Frame& frame, int64_t row, char* memory) const {
+        copy_range<true>(item, memory, begin(frame, row), inner_, 0, length);
+    }
+    const std::vector<Axis>& outer() const { return outer_; }
+    const std::vector<Axis>& inner() const { return inner_; }
+
+    Place place;
+    int64_t item, count, length;
+
+private:
+    std::vector<Axis> outer_, inner_;
+
+public:
+    bool one_run;
+};
+
+// `index`, counted from the end where it is negative.
+inline int64_t checked(int64_t index, int64_t length, size_t axis) {
+    const int64_t wrapped = index < 0 ? index + length : index;
+    if (wrapped < 0 || wrapped >= length)
+        throw std::out_of_range("index " + std::to_string(index) + " is out of bounds for axis " +
+                                std::to_string(axis) + " with size " + std::to_string(length));
+    return wrapped;
+}
+
+}  // namespace chainrule
