@@ -5,15 +5,30 @@
 
 #include <algorithm>
 #include <climits>
+#include <string_view>
 
 #include "extent.hpp"
-#include "steps.hpp"
+#include "ranged.hpp"
 #include "strided.hpp"
 
 namespace chainrule {
 namespace {
 
-class Elementwise final : public Step {
+// What an instruction takes for an entry on one thread, in nanoseconds and roughly.
+double nanoseconds_of(const BlockEntry& entry) {
+    constexpr std::string_view quick[] = {
+        "add",      "subtract", "multiply", "maximum", "minimum",       "negative",
+        "square",   "abs",      "sign",     "relu",    "gate",          "masked_product",
+        "where",    "divide",   "sqrt",     "greater", "greater_equal", "less",
+        "convert.", "equal",    "isfinite", "logical", "not_equal",     "reciprocal",
+    };
+    const std::string_view name = entry.name;
+    const bool is_quick = std::any_of(std::begin(quick), std::end(quick),
+                                      [&](auto start) { return name.starts_with(start); });
+    return (is_quick ? 0.025 : 0.25) * static_cast<double>(item_size(entry.operands[0]));
+}
+
+class Elementwise final : public Ranged<Elementwise> {
 public:
     Elementwise(const Description& description, const Op& op, Scratch& scratch) {
         const KernelTable& table = kernels();
@@ -74,8 +89,14 @@ public:
         if (count_ < block_) block_ = count_;
         register_bytes_ = (block_ * 8 + 63) / 64 * 64;
         scratch.need(register_bytes_ * registers_);
+        double entry = 0;
+        for (const Instruction& instruction : op.block)
+            entry += nanoseconds_of(table.blocks[instruction.kernel]);
+        for (size_t i = 0; i < inputs; ++i)
+            entry += lies_[i] == Lies::loaded ? 1 : 0.04 * static_cast<double>(items_[i]);
+        divide((count_ + block_ - 1) / block_, entry * static_cast<double>(count_));
 
-        pointers_.resize(values);
+        values_ = values;
         for (size_t v = 0; v < values; ++v) {
             if (v < inputs && lies_[v] == Lies::loaded) {
                 const Slot& s = slot(op.inputs[v]);
@@ -105,17 +126,22 @@ public:
         }
     }
 
-    void take_scratch(char* memory) override {
-        for (size_t v = 0; v < pointers_.size(); ++v)
-            if (register_of_[v] >= 0) pointers_[v] = memory + register_of_[v] * register_bytes_;
+    void take_scratch(const std::vector<char*>& memory) override {
+        pointers_.resize(memory.size() * values_);
+        for (size_t worker = 0; worker < memory.size(); ++worker)
+            for (size_t v = 0; v < values_; ++v)
+                if (register_of_[v] >= 0)
+                    pointers_[worker * values_ + v] =
+                        memory[worker] + register_of_[v] * register_bytes_;
     }
 
-    void run(Frame& frame) override {
-        char** p = pointers_.data();
-        for (const Direct& direct : places_) p[direct.value] = direct.place.in(frame);
-        for (int64_t start = 0; start < count_; start += block_) {
-            const int64_t n = std::min(block_, count_ - start);
-            if (start > 0)
+    void part(Frame& frame, int64_t begin, int64_t end) {
+        char** p = pointers_.data() + static_cast<size_t>(frame.worker) * values_;
+        for (const Direct& direct : places_)
+            p[direct.value] = direct.place.in(frame) + begin * direct.advance;
+        for (int64_t block = begin; block < end; ++block) {
+            const int64_t start = block * block_, n = std::min(block_, count_ - start);
+            if (block > begin)
                 for (const Direct& direct : places_) p[direct.value] += direct.advance;
             for (const Strided& load : loads_)
                 copy_range<false>(load.item, p[load.value], load.place.in(frame), load.axes, start,
@@ -206,7 +232,8 @@ private:
     std::vector<int64_t> items_;
     std::vector<int> register_of_;
     std::vector<size_t> released_;
-    std::vector<char*> pointers_;
+    size_t values_ = 0;
+    std::vector<char*> pointers_;  // of each value, for each thread
     std::vector<Direct> places_;
     std::vector<Strided> loads_, stores_;
     std::vector<Call> calls_;

@@ -6,7 +6,7 @@ namespace chainrule {
 namespace {
 
 // Gathers from, or adds to, entries or rows of `whole` that index arrays name.
-class Indexed final : public WithScratch {
+class Indexed final : public Ranged<Indexed> {
 public:
     Indexed(const Description& d, const Op& op, bool scatter, Scratch& scratch)
         : scatter_(scatter), dtype_(d.slots[static_cast<size_t>(op.outputs[0])].dtype),
@@ -17,13 +17,16 @@ public:
             indices_.push_back({Rows(d.input(op, i), 0), whole.shape[i - 1], whole.strides[i - 1]});
         bytes_ = entries(whole) * whole_.item;
         scratch.need(picked_.length * picked_.item);
+        // Rows that are added to may be the same ones.
+        const double row = 5 + 0.1 * static_cast<double>(picked_.length * picked_.item);
+        divide(picked_.count, scatter ? 0 : row * static_cast<double>(picked_.count));
     }
 
-    void run(Frame& frame) override {
+    void part(Frame& frame, int64_t begin, int64_t end) {
         char* base = whole_.place.in(frame);
         if (scatter_) std::memset(base, 0, static_cast<size_t>(bytes_));
         const auto row_bytes = static_cast<size_t>(whole_.length * whole_.item);
-        for (int64_t row = 0; row < picked_.count; ++row) {
+        for (int64_t row = begin; row < end; ++row) {
             int64_t position = 0;
             for (size_t i = 0; i < indices_.size(); ++i) {
                 const Index& index = indices_[i];
@@ -33,7 +36,7 @@ public:
             }
             char* at = base + position * whole_.item;
             if (scatter_) {
-                add(at, picked_.packed(frame, row, memory_));
+                add(at, picked_.packed(frame, row, frame.scratch));
             } else if (whole_.one_run) {
                 std::memcpy(picked_.begin(frame, row), at, row_bytes);
             } else {

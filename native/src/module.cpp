@@ -70,7 +70,8 @@ public:
     std::pair<int64_t, bool> run(const nb::sequence& inputs, const nb::sequence& outputs,
                                  const nb::list& callbacks, bool flush_denormals, int64_t steps,
                                  const std::vector<int64_t>& input_strides,
-                                 const std::vector<int64_t>& output_strides, double seconds) {
+                                 const std::vector<int64_t>& output_strides, double seconds,
+                                 int threads) {
         std::vector<Held> held_inputs(program_.inputs().size()),
             held_outputs(program_.outputs().size());
         std::vector<char*> in, out;
@@ -84,7 +85,7 @@ public:
         };
         nb::gil_scoped_release released;
         const auto outcome = program_.run(in.data(), out.data(), call, flush_denormals, steps,
-                                          input_strides, output_strides, seconds);
+                                          input_strides, output_strides, seconds, threads);
         return {outcome.steps, outcome.stopped};
     }
 
@@ -253,6 +254,7 @@ NB_MODULE(_native, module) {
         .def("run", &PyProgram::run, nb::arg("inputs"), nb::arg("outputs"),
              nb::arg("callbacks") = nb::list(), nb::arg("flush_denormals") = false,
              nb::arg("steps") = 1, nb::arg("input_strides") = std::vector<int64_t>(),
-             nb::arg("output_strides") = std::vector<int64_t>(), nb::arg("seconds") = 0.0)
+             nb::arg("output_strides") = std::vector<int64_t>(), nb::arg("seconds") = 0.0,
+             nb::arg("threads") = 1)
         .def("arena", &PyProgram::arena, nb::arg("buffer"), nb::rv_policy::reference_internal);
 }

@@ -10,7 +10,7 @@ using Gemm = void (*)(const char*, const char*, const Integer*, const Integer*, 
                       const T*, const T*, const Integer*, const T*, const Integer*, const T*, T*,
                       const Integer*);
 
-class Multiply final : public WithScratch {
+class Multiply final : public Ranged<Multiply> {
 public:
     Multiply(const Description& d, const Op& op, Scratch& scratch)
         : a_(d.input(op, 0), 2), b_(d.input(op, 1), 2), c_(d.output(op, 0), 2),
@@ -48,19 +48,39 @@ public:
                     product_.c_row >= product_.n &&
                     std::max({product_.m, product_.n, product_.k, product_.c_row}) < INT32_MAX;
         scratch.need(product_scratch);
+        split(work * static_cast<double>(c_.count));
     }
 
-    void run(Frame& frame) override {
-        const RowKernels& table = row_kernels(dtype_);
-        product_.scratch = memory_;
-        if (has_bias_) product_.bias = bias_.in(frame);
-        for (int64_t i = 0; i < c_.count; ++i) {
-            product_.a = a_.begin(frame, i);
-            product_.b = b_.begin(frame, i);
-            product_.c = c_.begin(frame, i);
-            if (!use_blas_) table.multiply(product_);
-            else if (dtype_ == DType::f32) call_blas<float>(blas().sgemm);
-            else call_blas<double>(blas().dgemm);
+    void part(Frame& frame, int64_t begin, int64_t end) {
+        const int64_t item = a_.item;
+        while (begin < end) {
+            const int64_t matrix = begin / strips_, first = begin % strips_;
+            const int64_t last = std::min(strips_, first + end - begin);
+            begin += last - first;
+            Product p = product_;
+            p.scratch = frame.scratch;
+            const char* a = a_.begin(frame, matrix);
+            const char* b = b_.begin(frame, matrix);
+            char* c = c_.begin(frame, matrix);
+            const char* bias = has_bias_ ? bias_.in(frame) : nullptr;
+            const int64_t start = first * strip_;
+            if (by_columns_) {
+                p.n = std::min(p.n, last * strip_) - start;
+                b += start * p.b_column * item;
+                c += start * item;
+                if (bias) bias += start * item;
+            } else {
+                p.m = std::min(p.m, last * strip_) - start;
+                a += start * p.a_row * item;
+                c += start * p.c_row * item;
+            }
+            p.a = a;
+            p.b = b;
+            p.c = c;
+            p.bias = bias;
+            if (!use_blas_) row_kernels(dtype_).multiply(p);
+            else if (dtype_ == DType::f32) call_blas<float>(p, blas().sgemm);
+            else call_blas<double>(p, blas().dgemm);
         }
     }
 
@@ -71,16 +91,27 @@ private:
                (row == 1 && column >= std::max<int64_t>(rows, 1) && column < INT32_MAX);
     }
 
+    // Strips of c along the longer side, which share the smaller operand.
+    void split(double work) {
+        const bool stacked = c_.count >= 8;
+        by_columns_ = !stacked && product_.n >= product_.m;
+        strip_ = stacked ? product_.m : by_columns_ ? 64 : 24;
+        const int64_t side = by_columns_ ? product_.n : product_.m;
+        strips_ = (side + strip_ - 1) / strip_;
+        // BLAS may round otherwise where a matrix is cut otherwise: as few cuts as there are
+        // threads.
+        divide(c_.count * strips_, work / (dtype_ == DType::f32 ? 20 : 10), 1, use_blas_ ? 1 : 3);
+    }
+
     template <class T>
-    void call_blas(void* function) {
-        if (blas().wide) call_blas_of<T, int64_t>(function);
-        else call_blas_of<T, int32_t>(function);
+    static void call_blas(const Product& product, void* function) {
+        if (blas().wide) call_blas_of<T, int64_t>(product, function);
+        else call_blas_of<T, int32_t>(product, function);
     }
 
     // Fortran reads rows as columns: the transposes are multiplied, in the other order.
     template <class T, class Integer>
-    void call_blas_of(void* function) {
-        const Product& p = product_;
+    static void call_blas_of(const Product& p, void* function) {
         T* c = static_cast<T*>(p.c);
         const T* bias = static_cast<const T*>(p.bias);
         if (bias)
@@ -108,9 +139,10 @@ private:
 
     Rows a_, b_, c_;
     Place bias_;
-    bool has_bias_, use_blas_;
+    bool has_bias_, use_blas_, by_columns_ = false;
     DType dtype_;
     Product product_;
+    int64_t strip_ = 1, strips_ = 1;
 };
 
 }  // namespace

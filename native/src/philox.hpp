@@ -13,9 +13,10 @@ namespace chainrule {
 
 class Philox {
 public:
-    // The key is (seed, stream); the step is the highest word of the counter.
-    Philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t step)
-        : key_{seed, stream}, step_(step) {}
+    // The key is (seed, stream); the step is the highest word of the counter. `block` blocks of
+    // four numbers are left out.
+    Philox(std::uint64_t seed, std::uint64_t stream, std::uint64_t step, std::uint64_t block = 0)
+        : key_{seed, stream}, step_(step), count_(block) {}
 
     std::uint64_t next() {
         if (used_ == 4) refill();
@@ -51,7 +52,7 @@ private:
         used_ = 0;
     }
 
-    std::uint64_t key_[2], step_, count_ = 0, words_[4] = {};
+    std::uint64_t key_[2], step_, count_, words_[4] = {};
     int used_ = 4;
 };
 

@@ -2,6 +2,7 @@
 
 #include "chainrule/program.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include "denormals.hpp"
 #include "extent.hpp"
 #include "steps.hpp"
+#include "thread_pool.hpp"
 
 namespace chainrule {
 
@@ -87,22 +89,45 @@ Program::Program(Description description)
     Scratch scratch;
     for (const Op& op : description_.ops)
         if (auto step = make_step(description_, op, scratch)) steps_.push_back(std::move(step));
-    char* memory = memory_->allocate(scratch.bytes());
-    for (auto& step : steps_) step->take_scratch(memory);
+    // Whole cache lines and more, so that threads do not share any.
+    scratch_bytes_ = (scratch.bytes() + 255) / 128 * 128;
+    prepare(1);
 }
 
 Program::~Program() = default;
 
+// Scratch memory and a frame for each thread.
+void Program::prepare(int threads) {
+    if (static_cast<int>(frames_.size()) >= threads) return;
+    std::vector<char*> scratch;
+    for (const Frame& frame : frames_) scratch.push_back(frame.scratch);
+    while (static_cast<int>(scratch.size()) < threads)
+        scratch.push_back(memory_->allocate(scratch_bytes_));
+    for (auto& step : steps_) step->take_scratch(scratch);
+    frames_.clear();
+    for (char* memory : scratch) {
+        frames_.push_back({base_.data(), memory});
+        frames_.back().worker = static_cast<int>(frames_.size()) - 1;
+    }
+}
+
 Program::Outcome Program::run(char* const* inputs, char* const* outputs,
                               const std::function<void(int)>& call, bool flush_denormals,
                               int64_t steps, const std::vector<int64_t>& input_strides,
-                              const std::vector<int64_t>& output_strides, double seconds) {
+                              const std::vector<int64_t>& output_strides, double seconds,
+                              int threads) {
     const std::lock_guard<std::mutex> guard(mutex_);
+    prepare(std::clamp(threads, 1, ThreadPool::most_threads));
     const DenormalsFlushed flushed(flush_denormals);
     for (size_t i = 0; i < inputs_.size(); ++i) base_[static_cast<size_t>(inputs_[i])] = inputs[i];
     for (size_t i = 0; i < outputs_.size(); ++i)
         base_[static_cast<size_t>(outputs_[i])] = outputs[i];
-    Frame frame{base_.data(), false, &call};
+    Frame& frame = frames_[0];
+    frame.call = &call;
+    frame.helpers = frames_.data() + 1;
+    frame.threads = std::clamp(threads, 1, ThreadPool::most_threads);
+    frame.flush_denormals = flush_denormals;
+    frame.stopped = false;
     const auto start = std::chrono::steady_clock::now();
     for (int64_t done = 0; done < steps; ++done) {
         for (auto& step : steps_) {

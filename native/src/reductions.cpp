@@ -5,7 +5,12 @@
 namespace chainrule {
 namespace {
 
-class Reduce final : public WithScratch {
+// What rows take on one thread, roughly: so much for each entry, and something for each row.
+double row_nanoseconds(const Rows& rows, double entry) {
+    return static_cast<double>(rows.count) * (10 + entry * static_cast<double>(rows.length));
+}
+
+class Reduce final : public Ranged<Reduce> {
 public:
     Reduce(const Slot& in, const Slot& out, RowReduction kind, size_t axes, Scratch& scratch)
         : rows_(in, axes), out_(out), item_(item_size(out.dtype)),
@@ -15,23 +20,28 @@ public:
         by_columns_ = kind == RowReduction::sum && !outer.empty() && outer.back().stride == 1 &&
                       rows_.inner().size() == 1;
         if (!rows_.one_run) scratch.need(rows_.length * rows_.item);
+        divide(rows_.count, row_nanoseconds(rows_, kind == RowReduction::logsumexp ? 2 : 0.2),
+               by_columns_ ? 64 : 1);
     }
 
-    void run(Frame& frame) override {
+    void part(Frame& frame, int64_t begin, int64_t end) {
         char* out = out_.in(frame);
         if (rows_.length == 0) {
-            std::memset(out, 0, static_cast<size_t>(rows_.count * item_));
+            std::memset(out + begin * item_, 0, static_cast<size_t>((end - begin) * item_));
             return;
         }
         if (by_columns_) {
             const int64_t columns = rows_.outer().back().length;
-            for (int64_t row = 0; row < rows_.count; row += columns)
-                columns_(out + row * item_, rows_.begin(frame, row), rows_.length, columns,
+            while (begin < end) {
+                const int64_t count = std::min(columns - begin % columns, end - begin);
+                columns_(out + begin * item_, rows_.begin(frame, begin), rows_.length, count,
                          rows_.inner()[0].stride);
+                begin += count;
+            }
             return;
         }
-        for (int64_t row = 0; row < rows_.count; ++row)
-            kernel_(out + row * item_, rows_.packed(frame, row, memory_), rows_.length);
+        for (int64_t row = begin; row < end; ++row)
+            kernel_(out + row * item_, rows_.packed(frame, row, frame.scratch), rows_.length);
     }
 
 private:
@@ -43,20 +53,21 @@ private:
     bool by_columns_;
 };
 
-class MapRows final : public WithScratch {
+class MapRows final : public Ranged<MapRows> {
 public:
     MapRows(const Slot& in, const Slot& out, RowMap kind, double parameter, Scratch& scratch)
         : in_(in, 1), out_(out, 1), parameter_(parameter),
           kernel_(row_kernels(in.dtype).map[static_cast<size_t>(kind)]) {
         scratch.need(in_.length * in_.item);
+        divide(in_.count, row_nanoseconds(in_, 2));
     }
 
-    void run(Frame& frame) override {
-        for (int64_t row = 0; row < in_.count; ++row) {
-            const char* from = in_.packed(frame, row, memory_);
-            char* to = out_.one_run ? out_.begin(frame, row) : memory_;
+    void part(Frame& frame, int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+            const char* from = in_.packed(frame, row, frame.scratch);
+            char* to = out_.one_run ? out_.begin(frame, row) : frame.scratch;
             kernel_(to, from, in_.length, parameter_);
-            if (!out_.one_run) out_.unpack(frame, row, memory_);
+            if (!out_.one_run) out_.unpack(frame, row, frame.scratch);
         }
     }
 
@@ -66,26 +77,27 @@ private:
     void (*kernel_)(void*, const void*, int64_t, double);
 };
 
-class CrossEntropy final : public WithScratch {
+class CrossEntropy final : public Ranged<CrossEntropy> {
 public:
     CrossEntropy(const Slot& logits, const Slot& labels, const Slot& out, Scratch& scratch)
         : logits_(logits, 1), labels_(labels, 0), out_(out), is_float_(out.dtype == DType::f32),
           last_(logits.shape.size() - 1),
           kernel_(row_kernels(out.dtype).reduce[static_cast<size_t>(RowReduction::logsumexp)]) {
         scratch.need(logits_.length * logits_.item);
+        divide(logits_.count, row_nanoseconds(logits_, 2));
     }
 
-    void run(Frame& frame) override {
-        if (is_float_) run_as<float>(frame);
-        else run_as<double>(frame);
+    void part(Frame& frame, int64_t begin, int64_t end) {
+        if (is_float_) part_as<float>(frame, begin, end);
+        else part_as<double>(frame, begin, end);
     }
 
 private:
     template <class T>
-    void run_as(Frame& frame) {
+    void part_as(Frame& frame, int64_t begin, int64_t end) {
         T* out = reinterpret_cast<T*>(out_.in(frame));
-        for (int64_t row = 0; row < logits_.count; ++row) {
-            const T* x = reinterpret_cast<const T*>(logits_.packed(frame, row, memory_));
+        for (int64_t row = begin; row < end; ++row) {
+            const T* x = reinterpret_cast<const T*>(logits_.packed(frame, row, frame.scratch));
             const int64_t label = *reinterpret_cast<const int64_t*>(labels_.begin(frame, row));
             const T chosen = x[checked(label, logits_.length, last_)];
             T total;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "extent.hpp"
-#include "steps.hpp"
+#include "ranged.hpp"
 #include "strided.hpp"
 
 namespace chainrule {

@@ -7,22 +7,27 @@
 
 #include "extent.hpp"
 #include "philox.hpp"
+#include "ranged.hpp"
 
 namespace chainrule {
 namespace {
 
-class RandomUniform final : public Step {
+class RandomUniform final : public Ranged<RandomUniform> {
 public:
     RandomUniform(const Slot& key, const Slot& out, int64_t stream)
         : key_(key), out_(out), count_(entries(out)), stream_(static_cast<uint64_t>(stream)),
-          is_float_(out.dtype == DType::f32) {}
+          is_float_(out.dtype == DType::f32) {
+        divide((count_ + 3) / 4, 4 * static_cast<double>(count_));
+    }
 
-    void run(Frame& frame) override {
+    // Blocks of four numbers, as the generator makes them.
+    void part(Frame& frame, int64_t begin, int64_t end) {
         uint64_t key[2];
         std::memcpy(key, key_.in(frame), sizeof key);
-        Philox generator(key[0], stream_, key[1]);
+        Philox generator(key[0], stream_, key[1], static_cast<uint64_t>(begin));
         char* out = out_.in(frame);
-        for (int64_t i = 0; i < count_; ++i) {
+        const int64_t last = std::min(count_, 4 * end);
+        for (int64_t i = 4 * begin; i < last; ++i) {
             const uint64_t bits = generator.next();
             if (is_float_)
                 reinterpret_cast<float*>(out)[i] = static_cast<float>(bits >> 40) * 0x1p-24f;

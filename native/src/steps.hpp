@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "chainrule/program.hpp"
 
@@ -23,15 +24,8 @@ class Step {
 public:
     virtual ~Step() = default;
     virtual void run(Frame& frame) = 0;
-    virtual void take_scratch(char*) {}
-};
-
-class WithScratch : public Step {
-public:
-    void take_scratch(char* memory) override { memory_ = memory; }
-
-protected:
-    char* memory_ = nullptr;
+    // Tells where each thread's scratch memory lies before the first run; it is in the frame too.
+    virtual void take_scratch(const std::vector<char*>&) {}
 };
 
 // Where a slot begins.

@@ -96,10 +96,16 @@ int64_t& blas_threshold() noexcept;
 
 class Step;
 
+// What steps are given when they run; each thread that helps has one of its own.
 struct Frame {
     char** base;  // of each buffer
-    bool stopped;
-    const std::function<void(int)>* call;
+    char* scratch = nullptr;
+    const std::function<void(int)>* call = nullptr;
+    Frame* helpers = nullptr;  // those of the threads 1, 2 ... of the program
+    int threads = 1;           // that may be used, the frame's own included
+    int worker = 0;            // number of the thread
+    bool flush_denormals = false;
+    bool stopped = false;
 };
 
 class Program {
@@ -117,10 +123,12 @@ public:
     // Runs the list `steps` times. After each time input i moves on by input_strides[i] bytes, and
     // outputs in the same way; empty vectors stand for no movement. Ends early after `seconds`.
     // Inputs and outputs must be as large as their buffers, moves included; the caller sees to it.
+    // At most `threads` threads are used, fewer where they would not pay.
     Outcome run(char* const* inputs, char* const* outputs, const std::function<void(int)>& call,
                 bool flush_denormals, int64_t steps = 1,
                 const std::vector<int64_t>& input_strides = {},
-                const std::vector<int64_t>& output_strides = {}, double seconds = 0);
+                const std::vector<int64_t>& output_strides = {}, double seconds = 0,
+                int threads = 1);
 
     const Description& description() const noexcept { return description_; }
     char* arena(int buffer) noexcept { return base_[static_cast<size_t>(buffer)]; }
@@ -129,11 +137,14 @@ public:
 
 private:
     struct Memory;
+    void prepare(int threads);
     Description description_;
     std::vector<char*> base_;
     std::vector<int> inputs_, outputs_;
     std::unique_ptr<Memory> memory_;
     std::vector<std::unique_ptr<Step>> steps_;
+    std::vector<Frame> frames_;
+    int64_t scratch_bytes_ = 0;
     std::mutex mutex_;
 };
 
