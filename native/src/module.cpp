@@ -20,9 +20,11 @@ namespace {
 constexpr const char* dtype_names[] = {"f32",  "f64",  "i64",  "i32", "bool",
                                        "raw1", "raw2", "raw4", "raw8"};
 constexpr const char* kind_names[] = {"arena", "constant", "input", "updated_input", "output"};
-constexpr const char* op_names[] = {"elementwise", "reduce",      "map_rows",    "cross_entropy",
-                                    "multiply",    "gather",      "scatter_add", "random_uniform",
-                                    "callback",    "check_finite"};
+constexpr const char* op_names[] = {"elementwise", "reduce",       "map_rows",    "cross_entropy",
+                                    "multiply",    "gather",       "scatter_add", "random_uniform",
+                                    "callback",    "check_finite", "scan"};
+constexpr const char* binding_names[] = {"whole",   "entry",   "workspace", "written_entry",
+                                         "updated", "carried", "recorded",  "next"};
 constexpr const char* reduction_names[] = {"sum",       "max",  "min",    "prod",
                                            "logsumexp", "norm", "argmax", "argmin"};
 constexpr const char* map_names[] = {"softmax", "log_softmax", "cumsum", "standardise"};
@@ -53,6 +55,7 @@ using SlotRow = std::tuple<int, int64_t, int, std::vector<int64_t>, std::vector<
 using OpRow =
     std::tuple<int, std::vector<int>, std::vector<int>, std::vector<int64_t>, std::vector<double>,
                std::vector<std::tuple<int, int, int, int>>, std::vector<int>>;
+using BodyRow = std::tuple<nb::list, std::vector<SlotRow>, std::vector<OpRow>, nb::list>;
 
 template <class Enum>
 Enum enumerator(int value, int count, const char* what) {
@@ -63,8 +66,8 @@ Enum enumerator(int value, int count, const char* what) {
 class PyProgram {
 public:
     PyProgram(const nb::list& buffers, const std::vector<SlotRow>& slots,
-              const std::vector<OpRow>& ops, int callbacks)
-        : program_(describe(buffers, slots, ops, callbacks)) {}
+              const std::vector<OpRow>& ops, int callbacks, const nb::list& bodies)
+        : program_(describe(buffers, slots, ops, callbacks, bodies, 0)) {}
 
     // (steps done, whether a check stopped it)
     std::pair<int64_t, bool> run(const nb::sequence& inputs, const nb::sequence& outputs,
@@ -100,7 +103,9 @@ public:
 
 private:
     static Description describe(const nb::list& buffers, const std::vector<SlotRow>& slots,
-                                const std::vector<OpRow>& ops, int callbacks) {
+                                const std::vector<OpRow>& ops, int callbacks,
+                                const nb::list& bodies, int depth) {
+        if (depth > deepest_body) throw std::invalid_argument("scans that are nested too deeply");
         Description d;
         d.callbacks = callbacks;
         for (nb::handle row : buffers) {
@@ -119,7 +124,7 @@ private:
             d.slots.push_back(
                 {buffer, offset, enumerator<DType>(dtype, 9, "an unknown dtype"), shape, strides});
         for (const auto& [code, inputs, outputs, ints, floats, block, results] : ops) {
-            Op op{enumerator<OpCode>(code, 10, "an unknown operation"),
+            Op op{enumerator<OpCode>(code, 11, "an unknown operation"),
                   inputs,
                   outputs,
                   ints,
@@ -128,6 +133,13 @@ private:
                   results};
             for (const auto& [kernel, a, b, c] : block) op.block.push_back({kernel, {a, b, c}});
             d.ops.push_back(std::move(op));
+        }
+        for (nb::handle row : bodies) {
+            BodyRow body;
+            if (!nb::try_cast(row, body)) throw std::invalid_argument("a body that is not one");
+            const auto& [inner_buffers, inner_slots, inner_ops, inner_bodies] = body;
+            d.bodies.push_back(describe(inner_buffers, inner_slots, inner_ops, callbacks,
+                                        inner_bodies, depth + 1));
         }
         return d;
     }
@@ -246,11 +258,13 @@ NB_MODULE(_native, module) {
     module.attr("BUFFERS") = numbered(kind_names);
     module.attr("OPERATIONS") = numbered(op_names);
     module.attr("REDUCTIONS") = numbered(reduction_names);
+    module.attr("BINDINGS") = numbered(binding_names);
     module.attr("ROW_MAPS") = numbered(map_names);
     nb::class_<PyProgram>(module, "Program")
-        .def(nb::init<const nb::list&, const std::vector<SlotRow>&, const std::vector<OpRow>&,
-                      int>(),
-             nb::arg("buffers"), nb::arg("slots"), nb::arg("operations"), nb::arg("callbacks"))
+        .def(nb::init<const nb::list&, const std::vector<SlotRow>&, const std::vector<OpRow>&, int,
+                      const nb::list&>(),
+             nb::arg("buffers"), nb::arg("slots"), nb::arg("operations"), nb::arg("callbacks"),
+             nb::arg("bodies") = nb::list())
         .def("run", &PyProgram::run, nb::arg("inputs"), nb::arg("outputs"),
              nb::arg("callbacks") = nb::list(), nb::arg("flush_denormals") = false,
              nb::arg("steps") = 1, nb::arg("input_strides") = std::vector<int64_t>(),

@@ -72,6 +72,7 @@ std::unique_ptr<Step> make_step(const Description& d, const Op& op, Scratch& scr
     switch (op.code) {
         case OpCode::callback: return std::make_unique<Callback>(static_cast<int>(op.ints[0]));
         case OpCode::check_finite: return std::make_unique<CheckFinite>(d.input(op, 0));
+        case OpCode::scan: return make_scan(d, op, scratch);
         default: break;
     }
     if (entries(d.output(op, 0)) == 0) return nullptr;

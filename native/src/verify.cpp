@@ -6,18 +6,12 @@
 
 #include "chainrule/program.hpp"
 #include "extent.hpp"
+#include "verify.hpp"
 
 namespace chainrule {
 namespace {
 
-constexpr int64_t largest = int64_t{1} << 46;
 constexpr size_t most_axes = 32, most_operands = 4096;
-
-[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument(what); }
-
-void require(bool holds, const std::string& what) {
-    if (!holds) refuse(what);
-}
 
 bool is_float(DType t) { return t == DType::f32 || t == DType::f64; }
 
@@ -70,7 +64,7 @@ public:
     OpVerifier(const Description& d, const Op& op) : d_(d), op_(op) {}
 
     void verify() {
-        require(op_.code <= OpCode::check_finite, "an unknown operation");
+        require(op_.code <= OpCode::scan, "an unknown operation");
         require(op_.inputs.size() <= most_operands && op_.outputs.size() <= most_operands &&
                     op_.block.size() <= most_operands,
                 "an operation that is too long");
@@ -90,6 +84,7 @@ public:
             case OpCode::random_uniform: return random();
             case OpCode::callback: return callback();
             case OpCode::check_finite: return check();
+            case OpCode::scan: return verify_scan(d_, op_), apart();
         }
     }
 
@@ -290,13 +285,25 @@ private:
 
 }  // namespace
 
-void verify(const Description& description) {
+static void verify_body(const Description& description, int depth) {
+    require(depth <= deepest_body, "scans that are nested too deeply");
     verify_buffers(description);
     for (size_t i = 0; i < description.slots.size(); ++i) {
         try {
             verify_slot(description, description.slots[i]);
         } catch (const std::invalid_argument& error) {
             refuse("slot " + std::to_string(i) + ": " + error.what());
+        }
+    }
+    for (size_t i = 0; i < description.bodies.size(); ++i) {
+        const Description& body = description.bodies[i];
+        require(body.callbacks <= description.callbacks, "a body with callbacks of its own");
+        for (const Buffer& buffer : body.buffers)
+            require(buffer.kind != Buffer::Kind::constant, "a body with memory of its own");
+        try {
+            verify_body(body, depth + 1);
+        } catch (const std::invalid_argument& error) {
+            refuse("body " + std::to_string(i) + ": " + error.what());
         }
     }
     for (size_t i = 0; i < description.ops.size(); ++i) {
@@ -307,5 +314,7 @@ void verify(const Description& description) {
         }
     }
 }
+
+void verify(const Description& description) { verify_body(description, 0); }
 
 }  // namespace chainrule

@@ -7,6 +7,7 @@ DTYPES: dict[str, int]
 BUFFERS: dict[str, int]
 OPERATIONS: dict[str, int]
 REDUCTIONS: dict[str, int]
+BINDINGS: dict[str, int]
 ROW_MAPS: dict[str, int]
 
 def build_info() -> dict[str, Any]: ...
@@ -23,6 +24,7 @@ class Program:
         slots: Sequence[tuple[int, int, int, Sequence[int], Sequence[int]]],
         operations: Sequence[tuple[Any, ...]],
         callbacks: int,
+        bodies: Sequence[tuple[Any, ...]] = ...,
     ) -> None: ...
     def run(
         self,

@@ -29,6 +29,13 @@ KIND, CODE, KERNEL = _native.BUFFERS, _native.OPERATIONS, _native.kernels()
 def network(x: Any, weight: Any, bias: Any, labels: Any, table: Any, rows: Any) -> Any:
     hidden = np.tanh(F.dense(x, weight, bias)) + np.sum(table[rows], axis=0)
     loss = np.mean(F.cross_entropy(hidden, labels))
+
+    def step(h: Any, x: Any) -> Any:
+        inner, _ = cr.scan(lambda c, y: (c * y, None), h[0], x[:2])
+        return np.tanh(h @ weight @ weight.T[:, :3] + x) * inner, h[1]
+
+    last, seen = cr.scan(step, x[0], x, reverse=True)
+    loss = loss + np.sum(last) + np.sum(seen)
     return loss + np.sum(np.where(hidden > 0, hidden, 0.1 * hidden).T[::-1]) + np.max(hidden)
 
 
@@ -50,6 +57,7 @@ def real_list() -> dict[str, Any]:
         "buffers": plan.layout.buffers,
         "slots": plan.layout.slots,
         "operations": plan.layout.operations,
+        "bodies": plan.layout.bodies,
         "outputs": plan._forms,
     }
 
@@ -59,8 +67,9 @@ REAL = real_list()
 
 def run(description: dict[str, Any], inputs: list[Any], sizes: list[int]) -> list[Any]:
     program = _native.Program(
-        description["buffers"], description["slots"], description["operations"], 0
-    )
+        description["buffers"], description["slots"], description["operations"], 0,
+        description["bodies"],
+    )  # fmt: skip
     outputs = [np.zeros(max(size, 0), np.uint8) for size in sizes]
     program.run(inputs, outputs)
     return outputs
@@ -174,7 +183,7 @@ def replaced(value: Any, path: tuple[Any, ...], number: int) -> Any:
     return tuple(items) if isinstance(value, tuple) else items
 
 
-PLACES = {key: paths(REAL[key]) for key in ("buffers", "slots", "operations")}
+PLACES = {key: paths(REAL[key]) for key in ("buffers", "slots", "operations", "bodies")}
 
 
 @given(st.data())
@@ -182,7 +191,7 @@ PLACES = {key: paths(REAL[key]) for key in ("buffers", "slots", "operations")}
 def test_random_changes_are_refused_or_harmless(data: Any) -> None:
     description = copy.copy(REAL)
     for _ in range(data.draw(st.integers(1, 3))):
-        key = data.draw(st.sampled_from(["slots", "operations", "operations", "buffers"]))
+        key = data.draw(st.sampled_from(["slots", "operations", "operations", "buffers", "bodies"]))
         place = data.draw(st.sampled_from(PLACES[key]))
         number = data.draw(NUMBERS)
         if key == "buffers" and place[-1] == 1:

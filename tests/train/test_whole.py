@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule import nn
 from chainrule.errors import NonFiniteError
 from chainrule.run import native
@@ -40,6 +41,23 @@ class Words(nn.Module):
 
     def forward(self, rows: Any) -> Any:
         return self.layer(np.mean(self.table[rows], axis=1))
+
+
+class Recurrent(nn.Module):
+    """A state that reads the columns one after the other, and a layer on the last one."""
+
+    def __init__(self) -> None:
+        draw = np.random.default_rng(1).normal
+        self.inner = nn.Parameter(draw(size=(4, 4)).astype(np.float32) * 0.5)
+        self.outer = nn.Parameter(draw(size=(1, 4)).astype(np.float32))
+        self.layer = nn.Dense(4, 3, seed=2)
+
+    def forward(self, x: Any) -> Any:
+        def step(h: Any, column: Any) -> Any:
+            return np.tanh(h @ self.inner.value + column[:, None] @ self.outer.value), None
+
+        start = np.zeros((x.shape[0], 4), x.dtype)
+        return self.layer(cr.scan(step, start, x.T)[0])
 
 
 ROWS = RANDOM.integers(0, 20, (70, 3))
@@ -79,6 +97,7 @@ CASES: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
         # The offsets before it have gradients of rounding errors alone, which Adam would scale.
         {"optimiser": "sgd", "rate": 0.01},
     ),
+    "recurrent": (Recurrent, (INPUTS, CLASSES), {}),
     "rows of a table": (Words, (ROWS, CLASSES), {}),
 }  # fmt: skip
 

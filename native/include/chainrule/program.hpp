@@ -45,7 +45,27 @@ enum class OpCode : uint8_t {
     random_uniform,  // (key), ints: stream
     callback,        // ints: number of the callback
     check_finite,    // (number): stops the run where it is not finite
+    scan,            // ints: see Binding; runs a body again and again
 };
+
+// What a buffer of a scan's body is bound to. An operation `scan` has the integers body, length,
+// whether it runs from the last entry to the first, and then four for each buffer of the body: a
+// Binding and three numbers, named below. Entry t of an array is what lies at t on its first axis.
+enum class Binding : uint8_t {
+    whole,          // an input, the same in every step: (operand)
+    entry,          // an input, entry t of an operand: (operand)
+    workspace,      // an arena, anything between steps: (result)
+    written_entry,  // an output, entry t of a result: (result)
+    updated,        // an input that each step changes: (operand: the first, result: the last)
+    // An input that the output bound to it replaces after each step. The states before each step
+    // are the entries of the third; without a history it has the place of one state.
+    carried,   // (operand: the first, result: the last, result: the place of another one)
+    recorded,  // (operand: the first, result: the last, result: the history)
+    next,      // an output: the state after the step: (buffer of the body that it replaces)
+};
+constexpr int bindings = 8;
+constexpr size_t scan_ints = 3;
+constexpr int deepest_body = 8;
 
 // One instruction on blocks. Operands are numbers of values: first the inputs of the op, then the
 // results of the instructions in order.
@@ -68,6 +88,7 @@ struct Description {
     std::vector<Slot> slots;
     std::vector<Op> ops;
     int callbacks = 0;
+    std::vector<Description> bodies;  // of scans; callbacks are numbered through all of them
 
     const Slot& input(const Op& op, size_t i) const {
         return slots[static_cast<size_t>(op.inputs[i])];

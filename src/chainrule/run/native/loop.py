@@ -19,8 +19,8 @@ from chainrule.graph.statement import Statement
 from chainrule.run.native.arrays import Array, core_dtype, new_array
 from chainrule.run.native.lowering import Lowering
 from chainrule.run.native.memory import Layout
-from chainrule.run.native.operations import Chain, Operation, Unsupported
-from chainrule.run.native.plan import explanation, load_blas
+from chainrule.run.native.operations import Unsupported
+from chainrule.run.native.plan import explanation, load_blas_for
 from chainrule.run.native.rules import RULES
 
 
@@ -59,18 +59,16 @@ class Loop:
         outputs = [self._recorded(statement) for statement in wanted]
         health = lowering.same[graph.outputs[check]]
         lowering.emit("check_finite", [lowering.array(health)], [])
-        self._checked = lowering.floor = len(lowering.units)
+        lowering.floor = len(lowering.units)
         lowering.lower(s for s in graph.statements if s not in early)
         self._carry({i: graph.outputs[o] for i, o in carried.items()})
         if lowering.fallbacks:
             names = sorted({s.primitive.name for s, _ in lowering.fallbacks})
             raise Unsupported(f"NumPy is needed for {', '.join(names)}")
-        for unit in lowering.units:
-            if isinstance(unit, Operation) and unit.work >= 2 * _native.blas_threshold():
-                load_blas()
+        load_blas_for(lowering)
         self.layout = Layout(lowering.units, self._inputs, outputs)
         self._program = _native.Program(
-            self.layout.buffers, self.layout.slots, self.layout.operations, 0
+            self.layout.buffers, self.layout.slots, self.layout.operations, 0, self.layout.bodies
         )
         self._output_strides = [array.dtype.itemsize for array in outputs]
         self.recorded_dtypes = [array.dtype for array in outputs]
@@ -137,7 +135,7 @@ class Loop:
                 raise Unsupported("a carried value that changes its form")
             if new.storage is own.storage and new.is_whole():
                 continue
-            if self._can_overwrite(own, new) and new.storage not in taken:
+            if lowering.can_overwrite(own, new) and new.storage not in taken:
                 taken.add(new.storage)
                 new.storage.parent = own.storage
                 new.storage.kept = True
@@ -149,21 +147,6 @@ class Loop:
         ]
         for own, new in moved:
             lowering.copied(new, own.reshaped(own.shape))
-
-    def _can_overwrite(self, own: Array, new: Array) -> bool:
-        unit = new.storage.unit
-        chain = self.lowering.units[unit] if unit >= self._checked else None
-        if (
-            not isinstance(chain, Chain)
-            or new.storage.kind != "arena"
-            or new.storage.parent is not None
-            or not new.is_whole()
-            or own.storage.last > unit
-            or new.storage.first != unit
-        ):
-            return False
-        same = [array for array in chain.inputs if array.storage is own.storage]
-        return all(array.is_whole() and array.shape == new.shape for array in same)
 
     # ----- running ------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,9 @@ from chainrule.run.native.operations import (
 from chainrule.run.outputs import writer_of
 from chainrule.run.sharing import shared
 
+if TYPE_CHECKING:
+    from chainrule.run.native.body import Body
+
 Rule = Callable[..., Array | None]
 
 
@@ -51,23 +54,32 @@ class Lowering:
     Args:
         graph: what is to be computed.
         rules: for each primitive, how it becomes operations.
+        outer: the lowering of the graph in which this one is the body of a loop.
 
     Attributes:
         units: chains and operations in an order in which they can run.
         arrays: where the value of each statement lies.
         cells: values that are not arrays.
+        tuples: where the results of statements with several of them lie.
         products: the operation that writes a product of matrices.
         fallbacks: statements left to NumPy, with the reason.
+        calls: what the operations that are left to NumPy call, numbered through all bodies.
+        body: what is repeated, where the graph is that of a loop's body.
     """
 
-    def __init__(self, graph: Graph, rules: Mapping[str, Rule]) -> None:
+    def __init__(self, graph: Graph, rules: Mapping[str, Rule], outer: Lowering | None = None):
         self.graph = graph
         self.rules = rules
         self.same = shared(graph)
         self.units: list[Chain | Operation] = []
         self.arrays: dict[Statement, Array] = {}
         self.cells: dict[Statement, Cell] = {}
+        self.tuples: dict[Statement, list[Array]] = {}
         self.fallbacks: list[tuple[Statement, str]] = []
+        self.outer = outer
+        self.body: Body | None = None
+        self._called: list[Storage] = []
+        self.calls: list[Call] = [] if outer is None else outer.calls
         self.floor = 0
         self.inputs = {self.same[s] for s in graph.inputs}
         self.outputs = {self.same[s] for s in graph.outputs}
@@ -93,7 +105,8 @@ class Lowering:
             try:
                 if rule is None:
                     raise Unsupported("the core has no operation for it")
-                if core_dtype(statement.dtype) is None:
+                several = isinstance(statement.dtype, tuple)
+                if not several and core_dtype(statement.dtype) is None:
                     raise Unsupported(f"results of dtype {statement.dtype}")
                 array = rule(self, statement, **statement.attributes)
             except Unsupported as reason:
@@ -121,6 +134,40 @@ class Lowering:
                 raise Unsupported("an operand that is not an array")
             self.arrays[statement] = array
         return array
+
+    def output(self, statement: Statement) -> Array:
+        """Where a statement's value lies as a result: all of a storage that is nothing else."""
+        array = self.array(self.same[statement])
+        if not self.can_move(array):
+            array = self.copied(array)
+        array.storage.kind = "output"
+        array.storage.kept = True
+        return array
+
+    def can_move(self, array: Array) -> bool:
+        """Whether the array may be computed elsewhere: it has memory of its own, and all of it."""
+        storage = array.storage
+        if storage.kind != "arena" or storage.parent is not None or not array.is_whole():
+            return False
+        # In the body of a loop NumPy reads and writes what stays where it is.
+        return self.outer is None or all(s.root()[0] is not storage for s in self._called)
+
+    def can_overwrite(self, own: Array, new: Array) -> bool:
+        """Whether the new value of an input can be written over the old one at once: by a chain
+        that reads it entry for entry, after which nothing reads it."""
+        unit = new.storage.unit
+        chain = self.units[unit] if unit >= self.floor else None
+        if (
+            not isinstance(chain, Chain)
+            or new.storage.kind != "arena"
+            or new.storage.parent is not None
+            or not new.is_whole()
+            or own.storage.last > unit
+            or new.storage.first != unit
+        ):
+            return False
+        same = [array for array in chain.inputs if array.storage is own.storage]
+        return all(array.is_whole() and array.shape == new.shape for array in same)
 
     # ----- operations ---------------------------------------------------------------------------
 
@@ -260,7 +307,7 @@ class Lowering:
                 arguments.append(self.cells[argument])
                 continue
             try:
-                arguments.append(self.array(argument))
+                arguments.append(self._called_on(self.array(argument)))
             except Unsupported:  # A known value of another dtype.
                 cell = self.cells[argument] = Cell()
                 cell.value = argument.value
@@ -270,13 +317,22 @@ class Lowering:
             result = self.cells[statement] = Cell()
         else:
             result = self.arrays[statement] = new_array(statement.shape, statement.dtype)
-        operation = self.emit(
+        self.emit(
             "callback",
             [a for a in arguments if isinstance(a, Array)],
             [result] if isinstance(result, Array) else [],
+            [len(self.calls)],
             label=f"NumPy's {statement.primitive.name}",
         )
-        operation.call = _Call(statement, arguments, result)
+        self._called += [a.storage for a in (*arguments, result) if isinstance(a, Array)]
+        self.calls.append(Call(self, statement, arguments, result))
+
+    def _called_on(self, array: Array) -> Array:
+        """An operand of NumPy's; in the body of a loop, where operands move, a copy of it."""
+        root, _ = array.storage.root()
+        if self.outer is None or root.kind == "arena":
+            return array
+        return self.copied(array, new_array(array.shape, array.dtype))
 
     def _is_object(self, statement: Statement) -> bool:
         """Whether NumPy's result is a row-sparse matrix."""
@@ -286,10 +342,13 @@ class Lowering:
         return name in ("copy", "convert") and self.same[statement.arguments[0]] in self.cells
 
 
-class _Call:
+class Call:
     """A statement evaluated by NumPy; ``views`` turns arrays into NumPy's when it runs."""
 
-    def __init__(self, statement: Statement, arguments: list[Any], result: Array | Cell) -> None:
+    def __init__(
+        self, lowering: Lowering, statement: Statement, arguments: list[Any], result: Array | Cell
+    ) -> None:
+        self.lowering = lowering
         primitive = statement.primitive
         self.primitive = primitive
         self.attributes = dict(statement.attributes)
@@ -299,6 +358,7 @@ class _Call:
         self.views: Callable[[Array], np.ndarray] | None = None
 
     def __call__(self) -> None:
+        """Read the operands and write the result."""
         views = self.views
         if views is None:
             raise RuntimeError("the plan has not been built")

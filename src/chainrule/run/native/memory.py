@@ -72,7 +72,8 @@ class Layout:
         self.buffers: list[tuple[int, int, Any]] = []
         self.slots: list[Any] = []
         self.operations: list[Any] = []
-        self.calls: list[Operation] = []
+        self.bodies: list[Any] = []
+        self.constants: list[Storage] = []
         self._numbers: dict[Array, int] = {}
         self._finished: list[Any] = [
             unit.finished() if isinstance(unit, Chain) else None for unit in units
@@ -95,6 +96,7 @@ class Layout:
         if root.kind == "arena":
             root.buffer = self.arena
         elif root.buffer < 0:
+            self.constants.append(root)
             root.buffer = self._buffer(root.kind, root.nbytes, root.value)
         return root.buffer, root.offset + start + array.offset
 
@@ -117,9 +119,9 @@ class Layout:
         else:
             name, ints, floats = unit.code, unit.ints, unit.floats
             inputs, outputs = unit.inputs, unit.outputs
-            if unit.call is not None:
-                ints = [len(self.calls)]
-                self.calls.append(unit)
+            if unit.body is not None:
+                ints = [len(self.bodies), *ints]
+                self.bodies.append(unit.body.description)
         self.operations.append(
             (
                 _native.OPERATIONS[name],

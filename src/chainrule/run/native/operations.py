@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import chainrule._native as _native
 from chainrule.run.native.arrays import Array, Shape, core_dtype, new_array
+
+if TYPE_CHECKING:
+    from chainrule.run.native.body import Body
 
 KERNELS: dict[str, tuple[int, int, str]] = _native.kernels()
 ROW_REDUCTIONS: dict[str, int] = _native.REDUCTIONS
@@ -29,7 +33,7 @@ class Operation:
         code: its name in the core.
         inputs, outputs: its operands and results.
         ints, floats: its attributes.
-        call: the function of a callback.
+        body: what a scan repeats.
         label: what ``explain`` calls it.
         work: the number of arithmetic operations.
     """
@@ -39,7 +43,7 @@ class Operation:
     outputs: list[Array]
     ints: list[int] = field(default_factory=list)
     floats: list[float] = field(default_factory=list)
-    call: Callable[[], None] | None = None
+    body: Body | None = None
     label: str = ""
     work: int = 0
 
@@ -59,6 +63,11 @@ class Chain:
         self.results: list[tuple[int, Array]] = []
         self.labels: list[str] = []
         self._known: dict[Any, int] = {}
+
+    @property
+    def work(self) -> int:
+        """The number of arithmetic operations, at most."""
+        return len(self.code) * math.prod(self.shape)
 
     def can_read(self, array: Array) -> bool:
         """Whether the array is one of the chain's values or is written before the chain runs."""

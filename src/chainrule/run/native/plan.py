@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -80,20 +80,12 @@ class NativePlan:
             if statement in lowering.cells:
                 outputs.append(lowering.cells[statement])
                 continue
-            array = lowering.array(statement)
-            storage = array.storage
-            if not (storage.kind == "arena" and storage.parent is None and array.is_whole()):
-                target = new_array(array.shape, array.dtype)
-                array = lowering.copied(array, target)
-            array.storage.kind = "output"
-            array.storage.kept = True
-            outputs.append(array)
+            outputs.append(lowering.output(statement))
         return outputs
 
     def _build(self) -> None:
         units = self.lowering.units
-        if any(isinstance(u, Operation) and u.code == "multiply" and _is_large(u) for u in units):
-            load_blas()
+        load_blas_for(self.lowering)
         inputs = [a for a in self._inputs if isinstance(a, Array)]
         outputs = [a for a in self._outputs if isinstance(a, Array)]
         layout = self.layout = Layout(units, inputs, outputs)
@@ -103,10 +95,12 @@ class NativePlan:
         self._given: list[Any] = []
         self._results: list[Any] = []
         self._views: dict[Array, np.ndarray] = {}
-        for operation in layout.calls:
-            operation.call.views = self._view  # type: ignore[union-attr]
-        calls: list[Any] = [operation.call for operation in layout.calls]
-        self._program = _native.Program(layout.buffers, layout.slots, layout.operations, len(calls))
+        calls: list[Any] = self.lowering.calls
+        for call in calls:
+            call.views = partial(self._view_in, call.lowering)
+        self._program = _native.Program(
+            layout.buffers, layout.slots, layout.operations, len(calls), layout.bodies
+        )
         self._forms = [(a.shape, a.dtype) for a in outputs]
         self._calls = calls
 
@@ -135,6 +129,12 @@ class NativePlan:
                 for place in self._outputs
             )
 
+    def _view_in(self, lowering: Lowering, array: Array) -> np.ndarray:
+        while lowering.body is not None and lowering.outer is not None:
+            array = lowering.body.located(array)
+            lowering = lowering.outer
+        return self._view(array)
+
     def _view(self, array: Array) -> np.ndarray:
         """NumPy's view of an array, for callbacks."""
         view = self._views.get(array)
@@ -162,8 +162,20 @@ class NativePlan:
 
 def explanation(lowering: Lowering, layout: Layout) -> str:
     """An op list as text."""
+    lines = _lines(lowering, "")
+    lines.append(f"{len(lines)} operations, {layout.arena_bytes} bytes of buffers")
+    if lowering.fallbacks:
+        lines.append(f"{len(lowering.fallbacks)} of them by NumPy:")
+        for statement, reason in lowering.fallbacks:
+            lines.append(f"  {statement.primitive.name}{statement.shape}: {reason}")
+    return "\n".join(lines)
+
+
+def _lines(lowering: Lowering, indent: str) -> list[str]:
+    """A line for each operation, those of a body below its loop."""
     lines = []
     for unit in lowering.units:
+        inner = []
         if isinstance(unit, Chain):
             inputs, outputs, code, _ = unit.finished()
             if not outputs:
@@ -173,19 +185,24 @@ def explanation(lowering: Lowering, layout: Layout) -> str:
         else:
             inputs, outputs, work, name = unit.inputs, unit.outputs, unit.work, unit.label
             shape = outputs[0].shape if outputs else ()
+            if unit.body is not None:
+                name = f"{name} of {unit.ints[0]} steps"
+                inner = _lines(unit.body.lowering, indent + "  ")
         dtype = outputs[0].dtype if outputs else ""
         moved = total_size(inputs) + total_size(outputs)
-        lines.append(f"{name}: {dtype}{shape}, {moved} bytes, {work} operations")
-    lines.append(f"{len(lines)} operations, {layout.arena_bytes} bytes of buffers")
-    if lowering.fallbacks:
-        lines.append(f"{len(lowering.fallbacks)} of them by NumPy:")
-        for statement, reason in lowering.fallbacks:
-            lines.append(f"  {statement.primitive.name}{statement.shape}: {reason}")
-    return "\n".join(lines)
+        lines.append(f"{indent}{name}: {dtype}{shape}, {moved} bytes, {work} operations")
+        lines += inner
+    return lines
 
 
-def _is_large(operation: Operation) -> bool:
-    return operation.work >= 2 * _native.blas_threshold()
+def load_blas_for(lowering: Lowering) -> None:
+    """Load BLAS where a product is large enough for it."""
+    for unit in lowering.units:
+        if isinstance(unit, Operation):
+            if unit.code == "multiply" and unit.work >= 2 * _native.blas_threshold():
+                load_blas()
+            elif unit.body is not None:
+                load_blas_for(unit.body.lowering)
 
 
 def _contiguous(value: Any, place: Array) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule.run.native.lowering import Rule
-from chainrule.run.native.rules import elementwise, products, reductions, selection, views
+from chainrule.run.native.rules import control, elementwise, products, reductions, selection, views
 
 # fmt: off
 _ELEMENTWISE = [
@@ -54,5 +54,7 @@ RULES: dict[str, Rule] = {
     "scatter_add": selection.scatter_add,
     "row_sparse": selection.row_sparse,
     "add_row_sparse": selection.add_row_sparse,
+    "scan": control.scan,
+    "item": control.item,
     "random_uniform": selection.random_uniform,
 }
