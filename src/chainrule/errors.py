@@ -25,3 +25,7 @@ class GraphError(ChainruleError, ValueError):
 
 class NonFiniteError(ChainruleError, ArithmeticError):
     """A value or derivative became NaN or infinite."""
+
+
+class ExecutorWarning(UserWarning):
+    """The executor that serves is not the one that would be fastest here."""

@@ -11,13 +11,16 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from chainrule import __version__
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, ExecutorWarning
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -135,12 +138,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     try:
-        result = cli.main(
-            args=None if arguments is None else list(arguments),
-            prog_name="chainrule",
-            standalone_mode=False,
-        )
-        sys.stdout.flush()
+        with _notes_at_the_end():
+            result = cli.main(
+                args=None if arguments is None else list(arguments),
+                prog_name="chainrule",
+                standalone_mode=False,
+            )
+            sys.stdout.flush()
     except click.ClickException as error:
         _show_traceback_when_debugging()
         error.show()
@@ -159,6 +163,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _report(f"{error.filename}: {error.strerror}")
     return result if isinstance(result, int) else 0
+
+
+@contextmanager
+def _notes_at_the_end() -> Iterator[None]:
+    """Keep the warning about a slow executor until the command has printed what it prints."""
+    notes: list[str] = []
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def show_or_keep(message: Any, category: Any, *details: Any, **more: Any) -> None:
+            if issubclass(category, ExecutorWarning):
+                notes.append(str(message))
+            else:
+                show(message, category, *details, **more)
+
+        warnings.showwarning = show_or_keep
+        yield
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def _report(message: str) -> int:

@@ -15,13 +15,19 @@ EXECUTORS = ("numpy", "native")
 def default_executor() -> str:
     """The executor of a plan that asks for none.
 
-    That is ``numpy``, the reference, unless the environment variable ``CHAINRULE_EXECUTOR`` names
-    another one.
+    That is the one that the environment variable ``CHAINRULE_EXECUTOR`` names; without it,
+    ``native`` where the core is built, and otherwise ``numpy``, which a warning says once.
 
     >>> default_executor() in EXECUTORS
     True
     """
-    return os.environ.get("CHAINRULE_EXECUTOR") or "numpy"
+    named = os.environ.get("CHAINRULE_EXECUTOR")
+    if named:
+        return named
+    if native.available():
+        return "native"
+    native.say_missing()
+    return "numpy"
 
 
 def make_plan(graph: Graph, executor: str | None = None) -> Any:

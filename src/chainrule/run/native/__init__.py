@@ -6,7 +6,11 @@ what must be kept, and ``plan`` runs the whole.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
+
+from chainrule.errors import ExecutorWarning
+from chainrule.graph.origin import current_origin
 
 
 @cache
@@ -22,3 +26,18 @@ def why_not() -> str:
 def available() -> bool:
     """Whether the extension is built and loads."""
     return not why_not()
+
+
+@cache
+def say_missing() -> None:
+    """Warn, once in a process, that NumPy serves since the core is not there."""
+    text = (
+        f"chainrule's native core cannot be used here ({why_not()}): NumPy runs everything, which "
+        "takes several times as long for small networks. Installing chainrule where there is a C++ "
+        "compiler builds it; CHAINRULE_EXECUTOR=numpy in the environment ends this warning"
+    )
+    origin = current_origin()
+    if origin is None:
+        warnings.warn(text, ExecutorWarning, stacklevel=2)
+    else:
+        warnings.warn_explicit(text, ExecutorWarning, origin.file, origin.line)
