@@ -11,6 +11,9 @@ VENV    ?= .venv
 PYTHON  ?=
 WORKERS ?= 2
 
+# The benchmarks have one of their own, with the libraries that chainrule is compared with.
+VENV_BENCH ?= .venv-bench
+
 # Elsewhere a native core that cannot be built is done without.
 ifneq ($(filter native,$(MAKECMDGOALS)),)
 export CHAINRULE_NATIVE ?= 1
@@ -141,18 +144,34 @@ examples: $(VENV)/.dev $(VENV)/.native ## run every script in examples/, shorten
 sanitize: $(VENV)/.dev ## run tests/run on a core built with the address and undefined-behaviour sanitizers
 	@PYTHONPATH=backend $(BIN)/python -m chainrule_build.sanitize tests/run
 
+$(VENV)/.bench: pyproject.toml $(VENV)/.created
+	@echo "Installing chainrule[bench] into $(VENV): PyTorch, JAX and others, minutes, once"
+	@$(call install,[bench])
+	@touch $@
+
+# Only to see that they run, the environment of the tests will do: who is not installed is left out.
 .PHONY: bench
-bench: $(VENV)/.dev $(VENV)/.native ## run the benchmarks beside the peers that are installed; QUICK=1 only sees that they run
-	@for script in benchmarks/*.py; do \
-		echo "$$script"; \
-		OMP_NUM_THREADS=1 $(BIN)/python "$$script" $(if $(QUICK),--quick) || exit 1; \
+ifdef QUICK
+bench: $(VENV)/.dev run-benchmarks
+else
+bench: ## run the benchmarks beside their peers; QUICK=1 only sees that they run, MARKDOWN=docs/performance.md writes that page
+	@$(MAKE) --no-print-directory VENV=$(VENV_BENCH) $(VENV_BENCH)/.bench run-benchmarks
+endif
+
+# Finished cells of the long ones are saved in build/benchmarks: after Ctrl-C, `make bench` goes on.
+.PHONY: run-benchmarks
+run-benchmarks: $(VENV)/.native
+	@for script in $(wildcard $(addprefix benchmarks/,gradients.py derivatives.py networks.py)); do \
+		echo "$$script"; markdown=; \
+		if [ "$$script" != benchmarks/gradients.py ]; then markdown="$(if $(MARKDOWN),--markdown $(MARKDOWN))"; fi; \
+		OMP_NUM_THREADS=1 $(BIN)/python "$$script" $(if $(QUICK),--quick) $$markdown || exit 1; \
 	done
 
 .PHONY: check
 check: test lint doctest examples ## everything that is checked before a change is accepted
 
 .PHONY: clean
-clean: ## remove the environment, caches and built files
-	@if [ -e $(VENV)/pyvenv.cfg ]; then rm -rf $(VENV); fi
+clean: ## remove the environments, caches and built files
+	@for folder in $(VENV) $(VENV_BENCH); do if [ -e $$folder/pyvenv.cfg ]; then rm -rf $$folder; fi; done
 	@rm -rf build dist src/chainrule/*.so src/chainrule/*.pyd .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find backend src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -12,8 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import chainrule
-
 
 def usable_cores() -> int:
     """How many cores this process may run on."""
@@ -56,6 +54,8 @@ def version(distribution: str) -> str | None:
     the number alone does not say what was measured.
     """
     if distribution == "chainrule":
+        import chainrule  # Here, so that workers which need only the clock do not load it.
+
         return f"{chainrule.__version__}+{_digest()}"
     try:
         return importlib.metadata.version(distribution)
@@ -65,6 +65,8 @@ def version(distribution: str) -> str | None:
 
 @cache
 def _digest() -> str:
+    import chainrule
+
     root = Path(chainrule.__file__).parent
     total = hashlib.sha256()
     for path in sorted(root.rglob("*")):

@@ -68,7 +68,7 @@ class Worker:
         }
         # A session of its own: Ctrl-C reaches the parent only, which then ends its workers.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-P", "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
