@@ -22,7 +22,8 @@ constexpr const char* dtype_names[] = {"f32",  "f64",  "i64",  "i32", "bool",
 constexpr const char* kind_names[] = {"arena", "constant", "input", "updated_input", "output"};
 constexpr const char* op_names[] = {"elementwise", "reduce",       "map_rows",    "cross_entropy",
                                     "multiply",    "gather",       "scatter_add", "random_uniform",
-                                    "callback",    "check_finite", "scan"};
+                                    "callback",    "check_finite", "scan",        "combine_rows",
+                                    "first_rows",  "put_rows"};
 constexpr const char* binding_names[] = {"whole",   "entry",   "workspace", "written_entry",
                                          "updated", "carried", "recorded",  "next"};
 constexpr const char* reduction_names[] = {"sum",       "max",  "min",    "prod",
@@ -124,7 +125,7 @@ private:
             d.slots.push_back(
                 {buffer, offset, enumerator<DType>(dtype, 9, "an unknown dtype"), shape, strides});
         for (const auto& [code, inputs, outputs, ints, floats, block, results] : ops) {
-            Op op{enumerator<OpCode>(code, 11, "an unknown operation"),
+            Op op{enumerator<OpCode>(code, 14, "an unknown operation"),
                   inputs,
                   outputs,
                   ints,

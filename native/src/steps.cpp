@@ -84,6 +84,9 @@ std::unique_ptr<Step> make_step(const Description& d, const Op& op, Scratch& scr
         case OpCode::multiply: return make_multiply(d, op, scratch);
         case OpCode::gather:
         case OpCode::scatter_add: return make_indexed(d, op, scratch);
+        case OpCode::combine_rows:
+        case OpCode::first_rows:
+        case OpCode::put_rows: return make_table_rows(d, op, scratch);
         default:
             return std::make_unique<RandomUniform>(d.input(op, 0), d.output(op, 0), op.ints[0]);
     }

@@ -44,6 +44,7 @@ std::unique_ptr<Step> make_reduce(const Description& d, const Op& op, Scratch& s
 std::unique_ptr<Step> make_map_rows(const Description& d, const Op& op, Scratch& scratch);
 std::unique_ptr<Step> make_cross_entropy(const Description& d, const Op& op, Scratch& scratch);
 std::unique_ptr<Step> make_indexed(const Description& d, const Op& op, Scratch& scratch);
+std::unique_ptr<Step> make_table_rows(const Description& d, const Op& op, Scratch& scratch);
 std::unique_ptr<Step> make_scan(const Description& d, const Op& op, Scratch& scratch);
 std::unique_ptr<Step> make_multiply(const Description& d, const Op& op, Scratch& scratch);
 

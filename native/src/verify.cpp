@@ -64,7 +64,7 @@ public:
     OpVerifier(const Description& d, const Op& op) : d_(d), op_(op) {}
 
     void verify() {
-        require(op_.code <= OpCode::scan, "an unknown operation");
+        require(op_.code <= OpCode::put_rows, "an unknown operation");
         require(op_.inputs.size() <= most_operands && op_.outputs.size() <= most_operands &&
                     op_.block.size() <= most_operands,
                 "an operation that is too long");
@@ -85,6 +85,9 @@ public:
             case OpCode::callback: return callback();
             case OpCode::check_finite: return check();
             case OpCode::scan: return verify_scan(d_, op_), apart();
+            case OpCode::combine_rows: return combine_rows();
+            case OpCode::first_rows: return first_rows();
+            case OpCode::put_rows: return put_rows();
         }
     }
 
@@ -258,6 +261,48 @@ private:
         require(is_float(out(0).dtype) || out(0).dtype == DType::i64,
                 "a sum of entries that are not numbers");
         require(is_contiguous(out(0)), "a sum of rows that is not contiguous");
+    }
+
+    // Indices of rows, one after the other.
+    void row_indices(const Slot& indices) const {
+        require(indices.dtype == DType::i64 && indices.shape.size() == 1 && is_contiguous(indices),
+                "indices of rows of another form");
+        require(entries(indices) <= int64_t{1} << 28, "too many indices of rows");
+    }
+
+    void rows_fit(const Slot& indices, const Slot& rows) const {
+        require(!rows.shape.empty() && rows.shape[0] == indices.shape[0] && is_contiguous(rows),
+                "rows that do not fit their indices");
+    }
+
+    void combine_rows() const {
+        arity(2, 1);
+        require(integer(0) >= 0, "a table of impossible height");
+        row_indices(in(0));
+        rows_fit(in(0), in(1));
+        require(is_float(in(1).dtype) && out(0).dtype == in(1).dtype &&
+                    out(0).shape == in(1).shape && is_contiguous(out(0)),
+                "sums of rows of another form");
+    }
+
+    void first_rows() const {
+        arity(1, 1);
+        require(integer(0) >= 0, "a table of impossible height");
+        row_indices(in(0));
+        require(
+            out(0).dtype == DType::boolean && out(0).shape == in(0).shape && is_contiguous(out(0)),
+            "marks of rows of another form");
+    }
+
+    void put_rows() const {
+        arity(2, 1);
+        row_indices(in(0));
+        rows_fit(in(0), in(1));
+        const auto &table = out(0).shape, &rows = in(1).shape;
+        require(in(1).dtype == out(0).dtype && is_contiguous(out(0)) &&
+                    table.size() == rows.size() &&
+                    std::equal(table.begin() + 1, table.end(), rows.begin() + 1),
+                "rows that do not fit the table");
     }
 
     void random() const {

@@ -174,6 +174,21 @@ LISTED: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     ],
     "add_row_sparse": [((normal(3, 2), normal(3, 2)), {})],
     "to_dense": [((normal(3, 2),), {})],
+    "combine_rows": [
+        ((np.array([2, 0, -2]), normal(3, 2)), {"height": 4}),
+        ((np.array([1, 1, 1, 0]), normal(4, 2, 2)), {"height": 2}),
+        ((np.array([], int), normal(0, 2)), {"height": 4}),
+        ((np.array([0, 3, 0]), normal(3)), {"height": 4}),
+    ],
+    "first_rows": [
+        ((np.array([2, 0, -2, 1]),), {"height": 4}),
+        ((np.array([], int),), {"height": 4}),
+    ],
+    "put_rows": [
+        ((normal(4, 2), np.array([2, 0, -2]), normal(3, 2)), {}),
+        ((normal(3), np.array([1, 1]), normal(2)), {}),
+        ((normal(2, 1, 2), np.array([], int), normal(0, 1, 2)), {}),
+    ],
     "concatenate": [
         ((normal(2), normal(3), normal(1)), {"axis": 0}),
         ((normal(2, 3), normal(2, 0), normal(2, 2)), {"axis": 1}),

@@ -46,6 +46,9 @@ enum class OpCode : uint8_t {
     callback,        // ints: number of the callback
     check_finite,    // (number): stops the run where it is not finite
     scan,            // ints: see Binding; runs a body again and again
+    combine_rows,    // (indices, rows), ints: height; each row becomes the sum of all of its index
+    first_rows,      // (indices), ints: height; whether an index is the first that names its row
+    put_rows,        // (indices, rows), written into the output, the first of several for one row
 };
 
 // What a buffer of a scan's body is bound to. An operation `scan` has the integers body, length,

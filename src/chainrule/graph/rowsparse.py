@@ -26,17 +26,36 @@ class RowSparse:
     array([0, 2])
     """
 
-    __slots__ = ("indices", "rows", "shape")
+    __slots__ = ("_parts", "shape")
 
     def __init__(self, indices: Any, rows: Any, shape: tuple[int, ...]) -> None:
-        self.indices = np.asarray(indices).reshape(-1)
-        self.rows = np.asarray(rows).reshape((self.indices.size, *shape[1:]))
+        flat = np.asarray(indices).reshape(-1)
         self.shape = tuple(shape)
+        # Joined when somebody looks: a sum of many terms must not copy each of them many times.
+        self._parts: tuple[tuple[np.ndarray, np.ndarray], ...] = (
+            (flat, np.asarray(rows).reshape((flat.size, *shape[1:]))),
+        )
+
+    def _joined(self) -> tuple[np.ndarray, np.ndarray]:
+        if len(self._parts) > 1:
+            indices, rows = (np.concatenate(arrays) for arrays in zip(*self._parts, strict=True))
+            self._parts = ((indices, rows),)
+        return self._parts[0]
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Which rows, in one axis."""
+        return self._joined()[0]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """What is added to them."""
+        return self._joined()[1]
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the rows."""
-        return self.rows.dtype
+        return np.result_type(*(rows.dtype for _, rows in self._parts))
 
     @property
     def ndim(self) -> int:
@@ -64,11 +83,9 @@ class RowSparse:
     def __add__(self, other: Any) -> Any:
         if not isinstance(other, RowSparse):
             return self.to_dense() + other
-        return RowSparse(
-            np.concatenate([self.indices, other.indices]),
-            np.concatenate([self.rows, other.rows]),
-            self.shape,
-        )
+        total = object.__new__(RowSparse)
+        total.shape, total._parts = self.shape, self._parts + other._parts
+        return total
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.to_dense().astype(dtype or self.dtype, copy=False)

@@ -195,6 +195,27 @@ def rows_to_table(indices: Shape, rows: Shape, *, shape: Shape) -> Shape:
     return shape
 
 
+def flat_indices(indices: Shape, **_: Any) -> Shape:
+    """The shape of indices of rows, which stand one after the other."""
+    if len(indices) != 1:
+        raise ShapeError(f"indices of rows of shape {indices}; they need one axis")
+    return indices
+
+
+def rows_of_indices(indices: Shape, rows: Shape, **_: Any) -> Shape:
+    """The shape of rows that belong to indices."""
+    if rows[:1] != flat_indices(indices):
+        raise ShapeError(f"rows of shape {rows} do not fit indices {indices}")
+    return rows
+
+
+def table_of_rows(table: Shape, indices: Shape, rows: Shape) -> Shape:
+    """The shape of a table into which rows are put."""
+    if rows_of_indices(indices, rows)[1:] != table[1:] or not table:
+        raise ShapeError(f"rows of shape {rows} do not fit into a table of shape {table}")
+    return table
+
+
 def without_last(x: Shape, *_: Any, **__: Any) -> Shape:
     """All axes but the last: one number per row."""
     return x[:-1]

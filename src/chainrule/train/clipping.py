@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.errors import ChainruleError
 from chainrule.tracing.trees import Tree
 from chainrule.train.optimisers import dense_gradient
+from chainrule.train.rows import Rows
 
 Clipping = Callable[[Any], Any]
 
@@ -24,7 +25,8 @@ def norm_of(gradients: Any) -> Any:
     squares: Any = np.float64(0.0)
     for leaf in Tree(gradients).leaves:
         # float32 squares overflow where gradients pass 1e19.
-        squares = squares + np.sum(np.square(dense_gradient(leaf).astype(np.float64)))
+        entries = leaf.once() if isinstance(leaf, Rows) else dense_gradient(leaf)
+        squares = squares + np.sum(np.square(entries.astype(np.float64)))
     return np.sqrt(squares)
 
 
@@ -48,11 +50,7 @@ class ClipNorm:
         # Where the norm is below the limit this is exactly 1.
         scale = self.limit / np.maximum(norm, self.limit)
 
-        def scaled(gradient: Any) -> Any:
-            gradient = dense_gradient(gradient)
-            return gradient * scale.astype(gradient.dtype)
-
-        return Tree(gradients).map(scaled)
+        return Tree(gradients).map(_of_entries(lambda g: g * scale.astype(g.dtype)))
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,26 @@ class ClipValue:
         """Gradients of the same structure with every entry confined."""
 
         def confined(gradient: Any) -> Any:
-            gradient = dense_gradient(gradient)
             limit = gradient.dtype.type(self.limit)
             return np.clip(gradient, -limit, limit)
 
-        return Tree(gradients).map(confined)
+        return Tree(gradients).map(_of_entries(confined))
+
+
+def _of_entries(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A change of an array's entries for gradients of every kind; it leaves zeros alone."""
+
+    def changed(gradient: Any) -> Any:
+        if isinstance(gradient, Rows):
+            return gradient.with_rows(change(gradient.rows))
+        return change(dense_gradient(gradient))
+
+    return changed
+
+
+def keeps_rows(clip: Clipping | None) -> bool:
+    """Whether a clipping takes gradients of table rows as ``Rows``; functions get arrays."""
+    return clip is None or isinstance(clip, ClipNorm | ClipValue)
 
 
 def clipping_of(given: float | Clipping | None) -> Clipping | None:

@@ -22,11 +22,12 @@ from chainrule.train import divergence, resume
 from chainrule.train import progress as progress_of
 from chainrule.train.batches import Dataset, as_arrays
 from chainrule.train.checkpoints import CheckpointError, encode
-from chainrule.train.clipping import Clipping, clipping_of
+from chainrule.train.clipping import Clipping, clipping_of, keeps_rows
 from chainrule.train.history import History
 from chainrule.train.optimisers import OPTIMISERS, Optimiser, optimiser_named
 from chainrule.train.packing import Packing
 from chainrule.train.resume import Position
+from chainrule.train.rows import tables_of
 from chainrule.train.schedules import Constant, Schedule, schedule_of
 from chainrule.train.step import (
     make_forward,
@@ -241,10 +242,14 @@ class _Trainer:
         history = History(self.net, metrics={name: [] for name in self.metrics})
         values = trainable_values(self.net)
         # An optimiser of one's own may treat each parameter by itself.
-        self.packing = Packing(values, together=type(self.optimiser) in OPTIMISERS.values())
-        parameters = self.packing.pack(values)
-        position = Position(parameters, state_values(self.net), self.optimiser.init(parameters))
         self._check_fit()
+        tables: frozenset[str] = frozenset()
+        if self.optimiser.takes_rows() and keeps_rows(self.clip):
+            tables = tables_of(self.net, values, self.train.rows(slice(0, 1))[0])
+        self.packing = Packing(values, type(self.optimiser) in OPTIMISERS.values(), tables)
+        parameters = self.packing.pack(values)
+        memory = self.optimiser.init(parameters, *([tables] if tables else []))
+        position = Position(parameters, state_values(self.net), memory)
         self.objective = make_objective(self.net, self.loss, self.regulariser)
         self.step = compiled(
             make_step(self.objective, self.optimiser, self.clip, self.packing),

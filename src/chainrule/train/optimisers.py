@@ -5,13 +5,26 @@ part of the training step. ``init(parameters)`` gives a state of zeros; ``update
 gradients, state, rate)`` gives new parameters and a new state and changes nothing in place.
 Parameters and gradients are arrays, nested in lists, dicts or modules, and of the same structure.
 
-Row-sparse gradients (of a table from which rows were looked up) are accepted by all optimisers and
-mean the same as dense ones: rows without a gradient still decay, and still move by their momentum.
+Row-sparse gradients (of a table from which rows were looked up) mean the same as dense ones unless
+an optimiser is made with ``sparse="lazy"``. What that costs depends on what a step does to a row
+without a gradient, its ``idle``:
+
+* ``"nothing"`` (SGD, Adagrad): only the rows that were used are visited.
+* ``"fades"`` (RMSprop): the row stays, its memory decays. Only used rows are visited; the decay of
+  the steps that a row missed is made up for when it is used again.
+* ``"moves"`` (Momentum, Nesterov, Adam, AdamW): the row goes on moving by what it remembers, or
+  decays, and the next look-up must find it moved. Every row is visited.
+
+``sparse="lazy"`` visits the rows that were used and leaves all others, and what is remembered of
+them, as they are: no momentum, no decay of memories and no weight decay reaches a row until it is
+used. That is another method with other results, so it is never chosen unasked. Shazeer and Stern
+describe such updates of embeddings in Adafactor (2018), section 2.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +36,7 @@ from chainrule.nn.activations import named
 from chainrule.nn.regularisers import is_offset
 from chainrule.tracing.traced import Traced
 from chainrule.tracing.trees import Tree
+from chainrule.train.rows import Rows, rows_of
 
 State = dict[str, Any]
 
@@ -30,19 +44,49 @@ State = dict[str, Any]
 class Optimiser:
     """What all optimisers share: walking over parameters, gradients and their memories.
 
-    A subclass names its memories (one array for each parameter) and gives ``step``.
+    A subclass names its memories (one array for each parameter) and gives ``step``. Beside ``step``
+    it may say what a step does to an entry whose gradient is 0, ``idle``: "nothing", "fades" (then
+    it has ``faded`` too) or "moves".
     """
 
     rate: float
     memories: tuple[str, ...] = ()
+    idle = "moves"
+    sparse: str = "exact"
 
-    def init(self, parameters: Any) -> State:
-        """The state before the first step: a step count of 0 and memories of zeros."""
-        leaves = [_value(leaf) for leaf in Tree(parameters).leaves]
+    def __post_init__(self) -> None:
+        if self.sparse not in ("exact", "lazy"):
+            raise ChainruleError(f'sparse is "exact" or "lazy", not {self.sparse!r}')
+
+    def init(self, parameters: Any, tables: Collection[str] = ()) -> State:
+        """The state before the first step: a step count of 0 and memories of zeros.
+
+        Args:
+            parameters: arrays, possibly nested.
+            tables: paths of parameters whose gradients are row-sparse. Where memories fade, the
+                state holds for each of their rows the step in which it was used last; without it
+                every step visits all rows.
+        """
+        tree = Tree(parameters)
+        leaves = [_value(leaf) for leaf in tree.leaves]
         state: State = {"steps": np.float64(0.0)}
         for name in self.memories:
             state[name] = [np.zeros(np.shape(leaf), leaf.dtype) for leaf in leaves]
+        if tables and self.sparse == "exact" and self._idle() == "fades":
+            state["used"] = [
+                np.zeros(len(leaf) if _name(path) in tables else 0)
+                for leaf, path in zip(leaves, tree.paths, strict=True)
+            ]
         return state
+
+    def takes_rows(self) -> bool:
+        """Whether steps visit only the rows of a table that have a gradient."""
+        return self.sparse == "lazy" or self._idle() != "moves"
+
+    def _idle(self) -> str:
+        """What the class that gives ``step`` says; another class may know nothing of it."""
+        owner = next(kind for kind in type(self).__mro__ if "step" in vars(kind))
+        return str(vars(owner).get("idle", "moves"))
 
     def update(
         self, parameters: Any, gradients: Any, state: State, rate: Any = None
@@ -66,22 +110,57 @@ class Optimiser:
         slopes = tree.leaves_of(gradients, "gradient")
         rate = self.rate if rate is None else rate
         steps = state["steps"] + 1.0
-        memories: dict[str, list[Any]] = {name: [] for name in self.memories}
+        latest: dict[str, list[Any]] = {name: [] for name in state if name != "steps"}
         moved = []
         for number, (leaf, path) in enumerate(zip(tree.leaves, tree.paths, strict=True)):
-            parameter, gradient = _value(leaf), dense_gradient(slopes[number])
+            parameter, gradient = _value(leaf), self._gradient(slopes[number], state, number)
             if gradient.shape != parameter.shape:
                 raise ShapeError(
                     f"parameter {path or number} has shape {parameter.shape}, but its gradient has "
                     f"shape {gradient.shape}"
                 )
-            former = {name: state[name][number] for name in self.memories}
-            step = Step(path.strip("[']."), parameter, rate, steps)
-            parameter, latter = self.step(step, parameter, gradient, former)
+            former = {name: memory[number] for name, memory in state.items() if name != "steps"}
+            step = Step(_name(path), parameter, rate, steps)
+            go = self._step_of_rows if isinstance(gradient, Rows) else self.step
+            parameter, latter = go(step, parameter, gradient, former)
             moved.append(parameter)
-            for name in self.memories:
-                memories[name].append(latter[name])
-        return tree.rebuild(moved), {"steps": steps, **memories}
+            for name in latest:
+                latest[name].append(latter.get(name, former[name]))
+        return tree.rebuild(moved), {"steps": steps, **latest}
+
+    def _gradient(self, slope: Any, state: State, number: int) -> Any:
+        """The rows of a gradient where a step visits rows only, else an array."""
+        if isinstance(slope, Rows):
+            return slope
+        marked = "used" in state and state["used"][number].size > 0
+        # What fades needs the marks; without them every step is one of all rows.
+        visits_rows = marked or self.sparse == "lazy" or self._idle() == "nothing"
+        rows = rows_of(_value(slope)) if visits_rows else None
+        if rows is not None:
+            return rows
+        gradient = dense_gradient(slope)
+        return Rows(np.arange(len(gradient)), gradient, gradient.shape) if marked else gradient
+
+    def _step_of_rows(
+        self, step: Step, parameter: Any, gradient: Rows, memory: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """A step of some rows of a table: (new table, new memories)."""
+        former = {name: gradient.taken(memory[name]) for name in self.memories}
+        latter = {}
+        if "used" in memory and memory["used"].size:
+            missed = step.steps - 1.0 - gradient.taken(memory["used"])
+            missed = np.reshape(missed, (-1,) + (1,) * (len(gradient.shape) - 1))
+            former = self.faded(step, former, missed)
+            now = np.broadcast_to(step.steps, gradient.indices.shape)
+            latter["used"] = gradient.put(memory["used"], now)
+        moved, changed = self.step(step, gradient.taken(parameter), gradient.rows, former)
+        for name in self.memories:
+            latter[name] = gradient.put(memory[name], changed[name])
+        return gradient.put(parameter, moved), latter
+
+    def faded(self, step: Step, memory: dict[str, Any], missed: Any) -> dict[str, Any]:
+        """The memories of rows after ``missed`` steps without a gradient."""
+        raise NotImplementedError(f"{type(self).__name__} has no faded")
 
     def step(
         self, step: Step, parameter: Any, gradient: Any, memory: dict[str, Any]
@@ -111,6 +190,10 @@ class Step:
         return self.cast(1.0 - decay**self.steps)
 
 
+def _name(path: str) -> str:
+    return path.strip("['].")
+
+
 def dense_gradient(gradient: Any) -> Any:
     """A gradient as an array, also where it is row-sparse."""
     gradient = _value(gradient)
@@ -135,6 +218,7 @@ class SGD(Optimiser):
     """
 
     rate: float = 0.01
+    idle = "nothing"
 
     def step(self, step: Step, parameter: Any, gradient: Any, memory: Any) -> Any:
         """Down the gradient."""
@@ -145,10 +229,14 @@ class SGD(Optimiser):
 class Momentum(Optimiser):
     """v <- momentum v + g; p <- p - rate v. Polyak, Some methods of speeding up the convergence of
     iteration methods (1964).
+
+    Rows of a table that were not looked up move by their velocity; with ``sparse="lazy"`` they and
+    their velocity stay.
     """
 
     rate: float = 0.01
     momentum: float = 0.9
+    sparse: str = field(default="exact", kw_only=True)
     memories = ("velocity",)
 
     def step(self, step: Step, parameter: Any, gradient: Any, memory: Any) -> Any:
@@ -161,10 +249,14 @@ class Momentum(Optimiser):
 class Nesterov(Optimiser):
     """v <- momentum v + g; p <- p - rate (g + momentum v). Nesterov (1983), in the form of
     Sutskever, Martens, Dahl and Hinton, On the importance of initialization and momentum (2013).
+
+    Rows of a table that were not looked up move by their velocity; with ``sparse="lazy"`` they and
+    their velocity stay.
     """
 
     rate: float = 0.01
     momentum: float = 0.9
+    sparse: str = field(default="exact", kw_only=True)
     memories = ("velocity",)
 
     def step(self, step: Step, parameter: Any, gradient: Any, memory: Any) -> Any:
@@ -184,6 +276,7 @@ class Adagrad(Optimiser):
     rate: float = 0.01
     epsilon: float = 1e-10
     memories = ("squares",)
+    idle = "nothing"
 
     def step(self, step: Step, parameter: Any, gradient: Any, memory: Any) -> Any:
         """Less far where gradients were large."""
@@ -196,12 +289,21 @@ class Adagrad(Optimiser):
 class RMSprop(Optimiser):
     """s <- decay s + (1 - decay) g^2; p <- p - rate g / (sqrt(s) + epsilon). Tieleman and Hinton,
     Lecture 6.5, Neural networks for machine learning (2012).
+
+    The squares of table rows that were not looked up decay all the same: s <- decay^k s after k
+    steps, when the row is used again. With ``sparse="lazy"`` they stay.
     """
 
     rate: float = 0.001
     decay: float = 0.9
     epsilon: float = 1e-8
+    sparse: str = field(default="exact", kw_only=True)
     memories = ("squares",)
+    idle = "fades"
+
+    def faded(self, step: Step, memory: dict[str, Any], missed: Any) -> dict[str, Any]:
+        """Squares that have decayed once for each step."""
+        return {"squares": memory["squares"] * step.cast(self.decay**missed)}
 
     def step(self, step: Step, parameter: Any, gradient: Any, memory: Any) -> Any:
         """Less far where gradients were large of late."""
@@ -216,6 +318,10 @@ class Adam(Optimiser):
     """Moving averages m of g and s of g^2, freed of their start at 0; p <- p - rate m / (sqrt(s) +
     epsilon). Kingma and Ba, Adam: a method for stochastic optimization (2015), algorithm 1.
 
+    Rows of a table that were not looked up go on along their mean gradient; the sum of such steps
+    has no closed form, so all rows are visited. With ``sparse="lazy"`` they and their averages
+    stay, and the corrections of the start count all steps.
+
     >>> adam = Adam(rate=0.1)
     >>> adam.update([1.0], [3.0], adam.init([1.0]))[0]
     [np.float64(0.9000000003333333)]
@@ -225,6 +331,7 @@ class Adam(Optimiser):
     decay: float = 0.9
     square_decay: float = 0.999
     epsilon: float = 1e-8
+    sparse: str = field(default="exact", kw_only=True)
     memories = ("means", "squares")
 
     def step(self, step: Step, parameter: Any, gradient: Any, memory: Any) -> Any:
@@ -243,7 +350,8 @@ class Adam(Optimiser):
 class AdamW(Adam):
     """Adam, and p <- p - rate weight_decay p beside it: decay that the averages do not rescale.
 
-    Offsets (parameters named bias, scale or shift) do not decay unless ``decay_offsets``.
+    Offsets (parameters named bias, scale or shift) do not decay unless ``decay_offsets``. With
+    ``sparse="lazy"`` a row of a table decays in the steps in which it is looked up.
 
     Source: Loshchilov and Hutter, Decoupled weight decay regularization (2019), algorithm 2.
     """

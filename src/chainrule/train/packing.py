@@ -6,6 +6,7 @@ of six small arrays then costs one pass of the update rule and not six.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ class Packing:
     Args:
         arrays: the parameters by path.
         together: whether to join them; otherwise each stays an array of its own.
+        alone: paths of those that are not joined: tables that change in some of their rows.
 
     >>> packing = Packing({"a.weight": np.eye(2), "a.bias": np.zeros(2), "b.weight": np.ones(1)})
     >>> vectors = packing.pack({"a.weight": np.eye(2), "a.bias": np.zeros(2), "b.weight": [5.0]})
@@ -30,27 +32,30 @@ class Packing:
     [[1.0, 0.0], [0.0, 1.0]]
     """
 
-    def __init__(self, arrays: Arrays, together: bool = True) -> None:
+    def __init__(self, arrays: Arrays, together: bool = True, alone: Collection[str] = ()) -> None:
         self.together = together
+        self.alone = frozenset(alone)
         self.shapes = {path: tuple(np.shape(array)) for path, array in arrays.items()}
         self.groups: dict[str, list[str]] = {}
         for path, array in arrays.items():
-            self.groups.setdefault(f"{array.dtype}.{_kind(path)}", []).append(path)
+            if path not in self.alone:
+                self.groups.setdefault(f"{array.dtype}.{_kind(path)}", []).append(path)
 
     def pack(self, arrays: Arrays) -> Arrays:
         """The vectors, by dtype and kind, from arrays by path."""
         if not self.together:
             return dict(arrays)
-        return {
+        vectors = {
             group: np.concatenate([np.reshape(arrays[path], (-1,)) for path in paths])
             for group, paths in self.groups.items()
         }
+        return vectors | {path: arrays[path] for path in self.alone}
 
     def unpack(self, vectors: Arrays) -> Arrays:
         """The arrays by path, as views of the vectors."""
         if not self.together:
             return dict(vectors)
-        arrays = {}
+        arrays = {path: vectors[path] for path in self.alone}
         for group, paths in self.groups.items():
             start = 0
             for path in paths:

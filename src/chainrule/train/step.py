@@ -17,6 +17,7 @@ from chainrule.nn.module import Module
 from chainrule.train.clipping import Clipping
 from chainrule.train.optimisers import Optimiser, dense_gradient
 from chainrule.train.packing import Packing
+from chainrule.train.rows import Rows, rows_of
 
 Arrays = dict[str, Any]
 
@@ -83,11 +84,13 @@ def make_step(
         (total, (value, updated)), gradients = both(
             packing.unpack(parameters), states, inputs, targets, weights, key
         )
-        gradients = {path: dense_gradient(gradient) for path, gradient in gradients.items()}
+        for path, gradient in gradients.items():
+            rows = rows_of(gradient) if path in packing.alone else None
+            gradients[path] = dense_gradient(gradient) if rows is None else rows
         slopes = packing.pack(gradients)
         health = total
         for slope in slopes.values():
-            health = health + np.sum(slope)
+            health = health + np.sum(slope.rows if isinstance(slope, Rows) else slope)
         if clip is not None:
             slopes = packing.pack(clip(gradients))
         parameters, memory = optimiser.update(parameters, slopes, memory, rate)

@@ -118,6 +118,36 @@ def scatter_add(g: Any, *indices: Any, index: tuple[Any, ...], shape: tuple[int,
     return result
 
 
+def _numbered_rows(indices: Any, height: int) -> tuple[Any, Any]:
+    """(the first position of each different row, for each index the number of its row)."""
+    wrapped = np.where(indices < 0, indices + height, indices)
+    _, first, number = np.unique(wrapped, return_index=True, return_inverse=True)
+    return first, number
+
+
+def combine_rows(indices: Any, rows: Any, height: int) -> Any:
+    """Each row replaced by the sum of all that have its index, into a table of ``height`` rows."""
+    first, number = _numbered_rows(indices, height)
+    sums = np.zeros((first.size, *rows.shape[1:]), rows.dtype)
+    np.add.at(sums, number, rows)
+    return sums[number]
+
+
+def first_rows(indices: Any, height: int) -> Any:
+    """Whether each index is the first that names its row of a table of ``height`` rows."""
+    marks = np.zeros(indices.shape, np.bool_)
+    marks[_numbered_rows(indices, height)[0]] = True
+    return marks
+
+
+def put_rows(x: Any, indices: Any, rows: Any) -> Any:
+    """x with some rows replaced; where several name the same row the first one counts."""
+    result = np.array(x)
+    first, _ = _numbered_rows(indices, len(x))
+    result[indices[first]] = rows[first]
+    return result
+
+
 def fill_index(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     """``index`` with its marks replaced by the index arrays, in order."""
     remaining = iter(arrays)

@@ -143,6 +143,29 @@ to_dense = linear(
     "to_dense", lambda x: x.to_dense() if isinstance(x, RowSparse) else x, shapes.same,
     lambda g, x: g, accepts_row_sparse=True,
 )  # fmt: skip
+combine_rows = linear(
+    "combine_rows", meanings.combine_rows, shapes.rows_of_indices,
+    None,
+    lambda g, indices, rows, height: combine_rows(indices, g, height=height),
+    result_dtype=lambda arguments, _: arguments[1].dtype,
+)  # fmt: skip
+first_rows = without_derivative(
+    "first_rows", meanings.first_rows, shapes.flat_indices, result_dtype=np.dtype(np.bool_)
+)
+put_rows = linear(
+    "put_rows", meanings.put_rows, shapes.table_of_rows,
+    lambda g, x, indices, rows: put_rows(g, indices, zeros_like(rows)),
+    None,
+    lambda g, x, indices, rows: where(
+        reshape(
+            first_rows(indices, height=x.shape[0]),
+            shape=rows.shape[:1] + (1,) * (len(rows.shape) - 1),
+        ),
+        gather(g, indices, index=(Gathered(),)),
+        0,
+    ),
+    result_dtype=first_dtype,
+)  # fmt: skip
 concatenate = linear(
     "concatenate", lambda *arrays, axis: np.concatenate(arrays, axis), shapes.concatenated,
     any_adjoint=lambda g, position, *arrays, axis: take_slice(

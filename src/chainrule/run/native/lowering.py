@@ -7,6 +7,7 @@ left to NumPy by a callback, and ``fallbacks`` says why.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -169,6 +170,21 @@ class Lowering:
         same = [array for array in chain.inputs if array.storage is own.storage]
         return all(array.is_whole() and array.shape == new.shape for array in same)
 
+    def is_read_later(self, statement: Statement, now: Statement) -> bool:
+        """Whether a statement's memory is read after ``now`` is computed, views included."""
+        statement = self.same[statement]
+        if statement in self.outputs:
+            return True
+        for user in self.users[statement]:
+            if user is self.same[now]:
+                continue
+            array = self.arrays.get(user)
+            if array is None:
+                return True
+            if array.storage is self.array(statement).storage and self.is_read_later(user, now):
+                return True
+        return False
+
     # ----- operations ---------------------------------------------------------------------------
 
     def read(self, array: Array) -> Array:
@@ -281,13 +297,33 @@ class Lowering:
         self._sparse[statement] = terms
 
     def _densified(self, statement: Statement) -> Array:
-        total: Array | None = None
-        for indices, rows in self._sparse[statement]:
-            term = scatter(self, self.array(rows), [self.array(indices)], statement.shape)
-            total = term if total is None else self.sum_of(total, term)
-        if total is None:
+        terms = [(self.array(i), self.array(rows)) for i, rows in self._sparse[statement]]
+        if not terms:
             raise Unsupported("a row-sparse matrix without rows")
-        return total
+        indices, rows = terms[0]
+        if len(terms) > 1:
+            # One pass over the whole, however many look-ups there were.
+            indices, rows = (
+                self._end_to_end([self.as_dtype(part, dtype) for part in parts], inner)
+                for parts, dtype, inner in zip(
+                    zip(*terms, strict=True),
+                    (np.dtype(np.int64), statement.dtype),
+                    ((), statement.shape[1:]),
+                    strict=True,
+                )
+            )
+        return scatter(self, rows, [indices], statement.shape)
+
+    def _end_to_end(self, pieces: list[Array], inner: Shape) -> Array:
+        """Arrays of entries of shape ``inner`` in one array with one axis before those."""
+        pieces = [self.reshaped(p, (p.size // max(math.prod(inner), 1), *inner)) for p in pieces]
+        whole = new_array((sum(p.shape[0] for p in pieces), *inner), pieces[0].dtype)
+        start = 0
+        for piece in pieces:
+            end = start + piece.shape[0]
+            self.copied(piece, whole.view(lambda x, span=slice(start, end): x[span]))
+            start = end
+        return whole
 
     def sum_of(self, a: Array, b: Array) -> Array:
         """a + b, of one shape and dtype."""

@@ -190,6 +190,9 @@ def _lines(lowering: Lowering, indent: str) -> list[str]:
                 inner = _lines(unit.body.lowering, indent + "  ")
         dtype = outputs[0].dtype if outputs else ""
         moved = total_size(inputs) + total_size(outputs)
+        if name in ("gather", "batch", "put_rows"):  # Of the whole only the rows that are named.
+            whole, part = (inputs[0], outputs[0]) if name != "put_rows" else (outputs[0], inputs[1])
+            moved += part.nbytes - whole.nbytes
         lines.append(f"{indent}{name}: {dtype}{shape}, {moved} bytes, {work} operations")
         lines += inner
     return lines

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from chainrule.run.native.lowering import Rule
-from chainrule.run.native.rules import control, elementwise, products, reductions, selection, views
+from chainrule.run.native.rules import (
+    control,
+    elementwise,
+    products,
+    reductions,
+    selection,
+    tables,
+    views,
+)
 
 # fmt: off
 _ELEMENTWISE = [
@@ -54,6 +62,9 @@ RULES: dict[str, Rule] = {
     "scatter_add": selection.scatter_add,
     "row_sparse": selection.row_sparse,
     "add_row_sparse": selection.add_row_sparse,
+    "combine_rows": tables.combine_rows,
+    "first_rows": tables.first_rows,
+    "put_rows": tables.put_rows,
     "scan": control.scan,
     "item": control.item,
     "random_uniform": selection.random_uniform,
