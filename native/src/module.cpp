@@ -11,6 +11,7 @@
 
 #include "chainrule/cpu.hpp"
 #include "chainrule/program.hpp"
+#include "thread_pool.hpp"
 
 namespace nb = nanobind;
 using namespace chainrule;
@@ -235,6 +236,9 @@ NB_MODULE(_native, module) {
             blas() = found;
         },
         nb::arg("api"), "Take products of matrices from scipy.linalg.cython_blas.__pyx_capi__.");
+    module.def(
+        "loops_on_threads", [] { return thread_pool().loops(); },
+        "How many loops more than one thread could take part in so far.");
     module.def("blas_is_loaded", [] { return blas().sgemm != nullptr; });
     module.def(
         "blas_threshold", [] { return blas_threshold(); },

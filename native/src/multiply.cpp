@@ -98,9 +98,8 @@ private:
         strip_ = stacked ? product_.m : by_columns_ ? 64 : 24;
         const int64_t side = by_columns_ ? product_.n : product_.m;
         strips_ = (side + strip_ - 1) / strip_;
-        // BLAS may round otherwise where a matrix is cut otherwise: as few cuts as there are
-        // threads.
-        divide(c_.count * strips_, work / (dtype_ == DType::f32 ? 20 : 10), 1, use_blas_ ? 1 : 3);
+        // BLAS may round otherwise where a matrix is cut otherwise.
+        divide(c_.count * strips_, work / (dtype_ == DType::f32 ? 20 : 10), 1, use_blas_);
     }
 
     template <class T>

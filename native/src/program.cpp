@@ -12,6 +12,7 @@
 #include "chainrule/cpu.hpp"
 #include "denormals.hpp"
 #include "extent.hpp"
+#include "pace.hpp"
 #include "steps.hpp"
 #include "thread_pool.hpp"
 
@@ -89,6 +90,9 @@ Program::Program(Description description)
     Scratch scratch;
     for (const Op& op : description_.ops)
         if (auto step = make_step(description_, op, scratch)) steps_.push_back(std::move(step));
+    can_spread_ = std::any_of(steps_.begin(), steps_.end(),
+                              [](const auto& step) { return step->can_spread(); });
+    pace_ = std::make_unique<Pace>();
     // Whole cache lines and more, so that threads do not share any.
     scratch_bytes_ = (scratch.bytes() + 255) / 128 * 128;
     prepare(1);
@@ -117,19 +121,22 @@ Program::Outcome Program::run(char* const* inputs, char* const* outputs,
                               const std::vector<int64_t>& output_strides, double seconds,
                               int threads) {
     const std::lock_guard<std::mutex> guard(mutex_);
-    prepare(std::clamp(threads, 1, ThreadPool::most_threads));
+    threads = can_spread_ ? std::clamp(threads, 1, ThreadPool::most_threads) : 1;
+    prepare(threads);
     const DenormalsFlushed flushed(flush_denormals);
     for (size_t i = 0; i < inputs_.size(); ++i) base_[static_cast<size_t>(inputs_[i])] = inputs[i];
     for (size_t i = 0; i < outputs_.size(); ++i)
         base_[static_cast<size_t>(outputs_[i])] = outputs[i];
     Frame& frame = frames_[0];
     frame.call = &call;
-    frame.helpers = frames_.data() + 1;
-    frame.threads = std::clamp(threads, 1, ThreadPool::most_threads);
+    frame.threads = threads;
+    frame.helpers = nullptr;
     frame.flush_denormals = flush_denormals;
     frame.stopped = false;
     const auto start = std::chrono::steady_clock::now();
+    auto before = start;
     for (int64_t done = 0; done < steps; ++done) {
+        if (threads > 1) frame.helpers = pace_->shared() ? frames_.data() + 1 : nullptr;
         for (auto& step : steps_) {
             step->run(frame);
             if (frame.stopped) return {done, true};
@@ -138,6 +145,11 @@ Program::Outcome Program::run(char* const* inputs, char* const* outputs,
             base_[static_cast<size_t>(inputs_[i])] += input_strides[i];
         for (size_t i = 0; i < output_strides.size(); ++i)
             base_[static_cast<size_t>(outputs_[i])] += output_strides[i];
+        if (threads > 1) {
+            const auto now = std::chrono::steady_clock::now();
+            pace_->took(std::chrono::duration_cast<std::chrono::nanoseconds>(now - before).count());
+            before = now;
+        }
         if (seconds > 0 && (done & 7) == 7) {
             const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
             if (passed.count() > seconds) return {done + 1, false};

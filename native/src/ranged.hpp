@@ -16,18 +16,20 @@ template <class Self>
 class Ranged : public Step {
 public:
     void run(Frame& frame) final {
-        if (frame.threads > 1 && most_pieces_ > 1) spread(frame);
+        if (frame.threads > 1 && most_pieces_ > 1 && (frame.helpers || cuts_matter_)) cut(frame);
         else self().part(frame, 0, units_);
     }
+    bool can_spread() const final { return most_pieces_ > 1; }
 
 protected:
     // `nanoseconds` is what all units need on one thread, roughly. Pieces begin at multiples of
-    // `grain`, and there are at most `for_each_thread` of them for each thread.
-    void divide(int64_t units, double nanoseconds, int64_t grain = 1, int for_each_thread = 3) {
+    // `grain`. Where cuts matter after all, there is one for each thread, helpers or not, so that
+    // results depend on the number of threads only.
+    void divide(int64_t units, double nanoseconds, int64_t grain = 1, bool cuts_matter = false) {
         units_ = units;
         nanoseconds_ = nanoseconds;
         grain_ = grain;
-        for_each_thread_ = for_each_thread;
+        cuts_matter_ = cuts_matter;
         const int64_t grains = units / grain, worthwhile = static_cast<int64_t>(nanoseconds / 2000);
         most_pieces_ = nanoseconds < least_nanoseconds
                            ? 1
@@ -47,8 +49,13 @@ private:
 
     Self& self() { return static_cast<Self&>(*this); }
 
-    void spread(Frame& frame) {
-        Loop loop{&self(), &frame, std::min(most_pieces_, frame.threads * for_each_thread_)};
+    void cut(Frame& frame) {
+        Loop loop{&self(), &frame, std::min(most_pieces_, frame.threads * (cuts_matter_ ? 1 : 3))};
+        if (!frame.helpers) {
+            for (int piece = 0; piece < loop.pieces; ++piece)
+                self().part(frame, start_of(piece, loop.pieces), start_of(piece + 1, loop.pieces));
+            return;
+        }
         thread_pool().run(
             loop.pieces, frame.threads, nanoseconds_,
             [](void* context, int piece, int worker) {
@@ -67,7 +74,8 @@ private:
 
     int64_t units_ = 0, grain_ = 1;
     double nanoseconds_ = 0;
-    int most_pieces_ = 1, for_each_thread_ = 1;
+    int most_pieces_ = 1;
+    bool cuts_matter_ = false;
 };
 
 }  // namespace chainrule

@@ -4,6 +4,7 @@
 // move on from step to step; a carry and its successor change places, or lie side by side in the
 // history that is kept of it. So nothing is copied between two steps, and nothing allocated.
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -29,11 +30,16 @@ public:
         for (auto& step : steps_) step->take_scratch(memory);
     }
 
+    bool can_spread() const override {
+        return std::any_of(steps_.begin(), steps_.end(),
+                           [](const auto& step) { return step->can_spread(); });
+    }
+
     void run(Frame& frame) override {
         start(frame);
         Frame inner = frame;
         inner.base = base_.data();
-        if (frame.threads > 1) {
+        if (frame.helpers) {
             for (size_t i = 0; i < helpers_.size(); ++i) {
                 helpers_[i] = frame.helpers[i];
                 helpers_[i].base = base_.data();

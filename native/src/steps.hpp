@@ -24,6 +24,8 @@ class Step {
 public:
     virtual ~Step() = default;
     virtual void run(Frame& frame) = 0;
+    // Whether more threads than one can help it.
+    virtual bool can_spread() const { return false; }
     // Tells where each thread's scratch memory lies before the first run; it is in the frame too.
     virtual void take_scratch(const std::vector<char*>&) {}
 };

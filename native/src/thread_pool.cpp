@@ -66,7 +66,8 @@ ThreadPool& thread_pool() noexcept {
 void ThreadPool::run(int pieces, int threads, double nanoseconds, Piece piece, void* context) {
     if (threads < 2 || pieces < 2 || taken_.exchange(true, std::memory_order_acquire))
         return alone(pieces, piece, context);
-    const bool asleep = asleep_.load(std::memory_order_relaxed) > 0 || started_ < threads - 1;
+    const bool asleep =
+        asleep_.load(std::memory_order_relaxed) > 0 || (started_ < threads - 1 && !no_more_);
     if ((asleep && nanoseconds < wake_nanoseconds) || (alone_until_ != 0 && now() < alone_until_) ||
         !start(threads - 1)) {
         taken_.store(false, std::memory_order_release);
@@ -84,6 +85,7 @@ void ThreadPool::run(int pieces, int threads, double nanoseconds, Piece piece, v
     if (asleep_.load(std::memory_order_seq_cst) > 0) wake_helpers();
     work(generation, 0);
     if (done_.load(std::memory_order_acquire) != pieces) wait_for(pieces, nanoseconds);
+    loops_.fetch_add(1, std::memory_order_relaxed);
     const std::exception_ptr error = failed_ == INT_MAX ? nullptr : std::move(error_);
     error_ = nullptr;
     taken_.store(false, std::memory_order_release);
@@ -149,7 +151,7 @@ void ThreadPool::wait_for(int pieces, double nanoseconds) noexcept {
 }
 
 bool ThreadPool::start(int helpers) noexcept {
-    if (started_ >= helpers) return true;
+    if (started_ >= helpers || no_more_) return started_ > 0;
 #if !defined(_WIN32)
     // Signals are for the threads that the user knows.
     sigset_t all, before;
@@ -161,7 +163,8 @@ bool ThreadPool::start(int helpers) noexcept {
             std::thread(&ThreadPool::help, this, started_ + 1).detach();
             ++started_;
         }
-    } catch (...) {  // No more threads to be had: fewer do.
+    } catch (...) {
+        no_more_ = true;
     }
 #if !defined(_WIN32)
     pthread_sigmask(SIG_SETMASK, &before, nullptr);

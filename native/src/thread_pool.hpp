@@ -23,6 +23,9 @@ public:
     // exceptions the one of the first piece is thrown, after all pieces have ended.
     void run(int pieces, int threads, double nanoseconds, Piece piece, void* context);
 
+    // How many loops had the pool so far, for tests.
+    uint64_t loops() const noexcept { return loops_.load(std::memory_order_relaxed); }
+
     static constexpr int most_threads = 256, most_pieces = 4096;
 
 private:
@@ -41,9 +44,11 @@ private:
     alignas(64) std::atomic<bool> taken_{false};
     std::atomic<int> asleep_{0}, limit_{0};
     std::atomic<bool> caller_asleep_{false};
+    std::atomic<uint64_t> loops_{0};
     Piece piece_ = nullptr;
     void* context_ = nullptr;
     int started_ = 0;
+    bool no_more_ = false;  // threads to be had
     int64_t alone_until_ = 0;
     std::mutex mutex_;
     std::condition_variable wake_, finished_;

@@ -19,6 +19,7 @@ from chainrule.api.symbolic import Expression as Expression
 from chainrule.api.symbolic import from_sympy as from_sympy
 from chainrule.api.symbolic import symbolic as symbolic
 from chainrule.api.trace import trace as trace
+from chainrule.run.threads import threads as threads
 from chainrule.tracing.scan import scan as scan
 
 __version__ = "0.1.0"

@@ -119,14 +119,15 @@ const KernelTable& kernels() noexcept;
 int64_t& blas_threshold() noexcept;
 
 class Step;
+class Pace;
 
 // What steps are given when they run; each thread that helps has one of its own.
 struct Frame {
     char** base;  // of each buffer
     char* scratch = nullptr;
     const std::function<void(int)>* call = nullptr;
-    Frame* helpers = nullptr;  // those of the threads 1, 2 ... of the program
-    int threads = 1;           // that may be used, the frame's own included
+    int threads = 1;           // for which loops are cut
+    Frame* helpers = nullptr;  // the frames of threads 1, 2 ...; null where this one is alone
     int worker = 0;            // number of the thread
     bool flush_denormals = false;
     bool stopped = false;
@@ -169,6 +170,8 @@ private:
     std::vector<std::unique_ptr<Step>> steps_;
     std::vector<Frame> frames_;
     int64_t scratch_bytes_ = 0;
+    bool can_spread_ = false;
+    std::unique_ptr<Pace> pace_;
     std::mutex mutex_;
 };
 

@@ -25,9 +25,14 @@ class Compiled:
     """A function that is traced once for each structure, shape and dtype of its arguments."""
 
     def __init__(
-        self, function: Callable[..., Any], static: Sequence[int] = (), executor: str | None = None
+        self,
+        function: Callable[..., Any],
+        static: Sequence[int] = (),
+        executor: str | None = None,
+        threads: int | None = None,
     ) -> None:
         self.function = function
+        self.threads = threads
         self.static = frozenset([static] if isinstance(static, int) else static)
         self.executor = executor
         # The parameters of a network are arguments too: they change when it is trained.
@@ -54,7 +59,9 @@ class Compiled:
         key = (tree.key(), tuple(_signature(leaf) for leaf in tree.leaves))
         program = self._programs.get(key)
         if program is None:
-            program = self._programs[key] = Program(self.function, tree, self.executor)
+            program = self._programs[key] = Program(
+                self.function, tree, self.executor, self.threads
+            )
         return tree, program
 
     def graph(self, *args: Any, **options: Any) -> Graph:
@@ -78,7 +85,13 @@ class Fixed:
 class Program:
     """One trace of a function, planned for an executor."""
 
-    def __init__(self, function: Callable[..., Any], tree: Tree, executor: str | None) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        tree: Tree,
+        executor: str | None = None,
+        threads: int | None = None,
+    ) -> None:
         inputs: list[Statement] = []
         entered: list[Any] = []
         for leaf, path in zip(tree.leaves, tree.paths, strict=True):
@@ -107,7 +120,7 @@ class Program:
         ]
         self.graph = Graph(tuple(inputs), tuple(outputs))
         self._check_captures()
-        self.plan = make_plan(self.graph, executor)
+        self.plan = make_plan(self.graph, executor, threads)
 
     def _check_captures(self) -> None:
         for statement in self.graph.captures():
@@ -174,7 +187,10 @@ def _signature(leaf: Any) -> Any:
 
 
 def compile(
-    function: Callable[..., Any], static: int | Sequence[int] = (), executor: str | None = None
+    function: Callable[..., Any],
+    static: int | Sequence[int] = (),
+    executor: str | None = None,
+    threads: int | None = None,
 ) -> Compiled:
     """Trace ``function`` once per shape and dtype of its arguments and run it as a plan.
 
@@ -186,6 +202,7 @@ def compile(
         static: positions of arguments whose values, not only shapes, shape the program: loop
             counts, names of activations. Each new value is traced anew.
         executor: which executor runs it, "numpy" or "native"; the default one without it.
+        threads: how many the native executor may use; as many as ``cr.threads()`` says without it.
 
     Returns:
         A function with the same arguments and results; ``.graph(*args)`` and ``.explain(*args)``
@@ -198,4 +215,4 @@ def compile(
     >>> f(np.array([0.0, 1.0])).round(4).tolist()
     [0.0, 0.58]
     """
-    return Compiled(function, static, executor)  # type: ignore[arg-type]
+    return Compiled(function, static, executor, threads)  # type: ignore[arg-type]

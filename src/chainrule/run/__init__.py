@@ -8,6 +8,7 @@ from typing import Any
 from chainrule.errors import ChainruleError
 from chainrule.graph.graph import Graph
 from chainrule.run import native
+from chainrule.run.threads import checked
 
 EXECUTORS = ("numpy", "native")
 
@@ -30,17 +31,20 @@ def default_executor() -> str:
     return "numpy"
 
 
-def make_plan(graph: Graph, executor: str | None = None) -> Any:
+def make_plan(graph: Graph, executor: str | None = None, threads: int | None = None) -> Any:
     """A callable that runs ``graph``: arrays for its inputs in, new arrays for its outputs out.
 
     Args:
         graph: staged, without captured values.
         executor: one of ``EXECUTORS``; None takes the default one.
+        threads: how many the native executor may use; None leaves it to ``cr.threads()``.
 
     Raises:
         ChainruleError: for an unknown executor, or one that is not available here.
     """
     executor = executor or default_executor()
+    if threads is not None:
+        checked(threads)
     if executor not in EXECUTORS:
         raise ChainruleError(f"no executor {executor!r}; there is {', '.join(EXECUTORS)}")
     if executor == "native" and not native.available():
@@ -51,4 +55,4 @@ def make_plan(graph: Graph, executor: str | None = None) -> Any:
         return NumpyPlan(graph)
     from chainrule.run.native.plan import NativePlan
 
-    return NativePlan(graph)
+    return NativePlan(graph, threads)

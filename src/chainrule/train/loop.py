@@ -81,6 +81,7 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
     executor: str | None = None,
+    threads: int | None = None,
 ) -> History:
     """Train ``net`` by gradient descent on mini-batches; it ends up with its best weights.
 
@@ -114,6 +115,7 @@ def fit(
             from it, and ends with the same weights as if it had never stopped.
         progress: a bar on a terminal, a line per epoch elsewhere; False for neither.
         executor: which executor runs the steps, "numpy" or "native"; the default one without it.
+        threads: how many the native executor may use; as many as ``cr.threads()`` says without it.
 
     Returns:
         The history; ``history.net`` is ``net``.
@@ -167,12 +169,17 @@ def fit(
         least_change=least_change,
         checkpoint=checkpoint,
         executor=executor,
+        threads=threads,
     )
     return trainer.run(progress_of.reporter(progress))
 
 
 def predict(
-    net: Module, inputs: Any, batch_size: int = FORWARD_ROWS, executor: str | None = None
+    net: Module,
+    inputs: Any,
+    batch_size: int = FORWARD_ROWS,
+    executor: str | None = None,
+    threads: int | None = None,
 ) -> np.ndarray:
     """The network's output in evaluation, batch by batch.
 
@@ -181,6 +188,7 @@ def predict(
         inputs: an array, or nested arrays, whose first axis counts examples.
         batch_size: examples at a time.
         executor: which executor runs it.
+        threads: how many the native executor may use.
 
     >>> from chainrule import nn
     >>> predict(nn.MLP(2, [3], 1, seed=0), np.zeros((5, 2))).shape
@@ -190,7 +198,7 @@ def predict(
     inputs = as_arrays(inputs)
     count = next((len(leaf) for leaf in Tree(inputs).leaves if np.ndim(leaf)), 0)
     data = Dataset((inputs, np.zeros(count, net.dtype)), net.dtype)
-    forward = compiled(make_forward(net), executor=executor)
+    forward = compiled(make_forward(net), executor=executor, threads=threads)
     return _batched(forward, trainable_values(net), state_values(net), data, batch_size)
 
 
@@ -236,6 +244,7 @@ class _Trainer:
     least_change: float
     checkpoint: str | os.PathLike[str] | None
     executor: str | None
+    threads: int | None
 
     def run(self, report: progress_of.Quiet) -> History:
         """Train; put the best weights into the network however it ends."""
@@ -254,8 +263,11 @@ class _Trainer:
         self.step = compiled(
             make_step(self.objective, self.optimiser, self.clip, self.packing),
             executor=self.executor,
+            threads=self.threads,
         )
-        self.forward = compiled(make_forward(self.net), executor=self.executor)
+        self.forward = compiled(
+            make_forward(self.net), executor=self.executor, threads=self.threads
+        )
         settings = self._settings()
         if self.checkpoint is not None and os.path.exists(self.checkpoint):
             resume.load_position(self.checkpoint, position, history, settings)

@@ -35,6 +35,7 @@ class WholeEpochs:
         self, step: Compiled, data: Dataset, position: Position, seed: int, sizes: list[int]
     ) -> None:
         self.data, self.seed = data, seed
+        self.threads = step.threads
         self.reason = native.why_not()
         self.loops: dict[int, Any] = {}
         executor = step.executor or default_executor()
@@ -126,7 +127,9 @@ class WholeEpochs:
         records = [np.full(steps, np.nan, dtype) for dtype in loop.recorded_dtypes]
         start = position.step
         try:
-            done, stopped = loop.run(values, np.ascontiguousarray(order), records, steps, SECONDS)
+            done, stopped = loop.run(
+                values, np.ascontiguousarray(order), records, steps, SECONDS, self.threads
+            )
         finally:
             # Also where Ctrl-C comes in between: what is finite was done.
             made = int(np.isfinite(records[1]).sum())

@@ -8,6 +8,7 @@ returns to Python in between.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +18,13 @@ import chainrule._native as _native
 from chainrule.graph.graph import Graph, ancestors
 from chainrule.graph.statement import Statement
 from chainrule.run.native.arrays import Array, core_dtype, new_array
+from chainrule.run.native.blas import one_blas_thread
 from chainrule.run.native.lowering import Lowering
 from chainrule.run.native.memory import Layout
 from chainrule.run.native.operations import Unsupported
-from chainrule.run.native.plan import explanation, load_blas_for
+from chainrule.run.native.plan import explanation, uses_blas
 from chainrule.run.native.rules import RULES
+from chainrule.run.threads import threads as default_threads
 
 
 class Loop:
@@ -65,7 +68,7 @@ class Loop:
         if lowering.fallbacks:
             names = sorted({s.primitive.name for s, _ in lowering.fallbacks})
             raise Unsupported(f"NumPy is needed for {', '.join(names)}")
-        load_blas_for(lowering)
+        self._blas = uses_blas(lowering)
         self.layout = Layout(lowering.units, self._inputs, outputs)
         self._program = _native.Program(
             self.layout.buffers, self.layout.slots, self.layout.operations, 0, self.layout.bodies
@@ -157,6 +160,7 @@ class Loop:
         records: Sequence[np.ndarray],
         steps: int,
         seconds: float,
+        threads: int | None = None,
     ) -> tuple[int, bool]:
         """Run some steps.
 
@@ -167,6 +171,7 @@ class Loop:
             records: arrays for what is recorded, an entry for each step.
             steps: how many.
             seconds: after which to return early.
+            threads: how many it may use; as many as ``cr.threads()`` says without it.
 
         Returns:
             (steps that ran, whether the check ended the last one).
@@ -176,9 +181,11 @@ class Loop:
             given[slot] = values[position]
         given[len(self._slots)] = order
         given[len(self._slots) + 1 :] = self._data
-        return self._program.run(
-            given, records, [], True, steps, self._input_strides, self._output_strides, seconds
-        )
+        with one_blas_thread() if self._blas else nullcontext():
+            return self._program.run(
+                given, records, [], True, steps, self._input_strides, self._output_strides,
+                seconds, default_threads() if threads is None else threads,
+            )  # fmt: skip
 
     def explain(self) -> str:
         """One step as text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,22 +13,12 @@ import chainrule._native as _native
 from chainrule.graph.graph import Graph
 from chainrule.graph.rowsparse import RowSparse
 from chainrule.run.native.arrays import Array, core_dtype, new_array
+from chainrule.run.native.blas import load_blas, one_blas_thread
 from chainrule.run.native.lowering import Cell, Lowering
 from chainrule.run.native.memory import Layout
 from chainrule.run.native.operations import Chain, Operation, total_size
 from chainrule.run.native.rules import RULES
-
-
-@cache
-def load_blas() -> str:
-    """Give the core SciPy's BLAS; returns why that failed, or nothing."""
-    try:
-        from scipy.linalg import cython_blas
-
-        _native.load_blas(cython_blas.__pyx_capi__)
-    except (ImportError, AttributeError, KeyError, ValueError) as error:
-        return str(error)
-    return ""
+from chainrule.run.threads import threads as default_threads
 
 
 class NativePlan:
@@ -36,6 +26,7 @@ class NativePlan:
 
     Args:
         graph: a staged graph: shapes and dtypes known, inputs without values.
+        threads: how many it may use; as many as ``cr.threads()`` says at each call without it.
 
     Calling the plan with an array for each input returns a new array for each output. Calls from
     several threads take turns, since they share the buffers; others run meanwhile.
@@ -47,7 +38,8 @@ class NativePlan:
     [[1.0, 4.0, 9.0]]
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, threads: int | None = None) -> None:
+        self.threads = threads
         self.graph = graph = replace(graph, known_are_constants=True)
         graph.verify()
         self._lock = threading.Lock()
@@ -85,7 +77,7 @@ class NativePlan:
 
     def _build(self) -> None:
         units = self.lowering.units
-        load_blas_for(self.lowering)
+        self._blas = uses_blas(self.lowering)
         inputs = [a for a in self._inputs if isinstance(a, Array)]
         outputs = [a for a in self._outputs if isinstance(a, Array)]
         layout = self.layout = Layout(units, inputs, outputs)
@@ -118,11 +110,11 @@ class NativePlan:
                 self._given, self._results = given, results
                 try:
                     with np.errstate(all="ignore"):
-                        self._program.run(given, results, self._calls)
+                        self._run(given, results, self._calls)
                 finally:
                     self._given, self._results = [], []
             else:
-                self._program.run(given, results)
+                self._run(given, results, [])
             arrays = iter(results)
             return tuple(
                 _own(place.value) if isinstance(place, Cell) else next(arrays)[()]
@@ -134,6 +126,14 @@ class NativePlan:
             array = lowering.body.located(array)
             lowering = lowering.outer
         return self._view(array)
+
+    def _run(self, given: list[Any], results: list[Any], calls: list[Any]) -> None:
+        threads = default_threads() if self.threads is None else self.threads
+        if not self._blas:
+            self._program.run(given, results, calls, threads=threads)
+            return
+        with one_blas_thread():
+            self._program.run(given, results, calls, threads=threads)
 
     def _view(self, array: Array) -> np.ndarray:
         """NumPy's view of an array, for callbacks."""
@@ -198,14 +198,16 @@ def _lines(lowering: Lowering, indent: str) -> list[str]:
     return lines
 
 
-def load_blas_for(lowering: Lowering) -> None:
-    """Load BLAS where a product is large enough for it."""
+def uses_blas(lowering: Lowering) -> bool:
+    """Whether one of the operations is a product for BLAS, which is loaded then."""
+    large = 2 * _native.blas_threshold()
     for unit in lowering.units:
         if isinstance(unit, Operation):
-            if unit.code == "multiply" and unit.work >= 2 * _native.blas_threshold():
-                load_blas()
-            elif unit.body is not None:
-                load_blas_for(unit.body.lowering)
+            if unit.code == "multiply" and unit.work >= large and not load_blas():
+                return True
+            if unit.body is not None and uses_blas(unit.body.lowering):
+                return True
+    return False
 
 
 def _contiguous(value: Any, place: Array) -> np.ndarray:
