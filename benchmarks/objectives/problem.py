@@ -1,0 +1,82 @@
+"""What a benchmark of derivatives is made of: an objective, its inputs and what is wanted of it.
+
+Each file beside this one writes one of GradBench's objectives twice: ``value``, in NumPy's functions
+(for chainrule, for JAX and for HIPS autograd, each with its own module of that form), and
+``value_in_torch``, as one writes it with PyTorch. Loops go through ``library.scan``, which is
+``cr.scan``, ``jax.lax.scan`` or a Python loop. Inputs come from generators with fixed seeds.
+
+Source: GradBench, https://github.com/gradbench/gradbench (2026), and what it is built from: ADBench
+(Srajer, Kukelova and Fitzgibbon, A benchmark of selected algorithmic differentiation tools, 2018)
+and cmpad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+SEED = 31337
+
+
+@dataclass(frozen=True)
+class Library:
+    """What an objective is written with: a module like NumPy, and a loop like ``cr.scan``."""
+
+    numpy: Any
+    scan: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One row of the table.
+
+    Attributes:
+        name: of the objective, as GradBench names it.
+        size: in words.
+        kind: what is computed beside the value: its "gradient", Newton's direction ("newton"), or
+            its "jacobian".
+        variables: the arrays to differentiate with respect to.
+        data: the arrays that stay as they are.
+        value: (library, *variables, *data) -> the value.
+        value_in_torch: (torch, *variables, *data) -> the value.
+        bound: the greatest ratio of derivative to value that the table should show, if any.
+        options: what the kind of derivative needs to know besides.
+    """
+
+    name: str
+    size: str
+    kind: str
+    variables: tuple[np.ndarray, ...]
+    data: tuple[np.ndarray, ...]
+    value: Callable[..., Any]
+    value_in_torch: Callable[..., Any]
+    bound: float | None = 5.0
+    options: dict[str, Any] | None = None
+
+    @property
+    def label(self) -> str:
+        """Name and size."""
+        return f"{self.name}, {self.size}"
+
+
+def generator() -> np.random.Generator:
+    """Random numbers, the same for every run."""
+    return np.random.default_rng(SEED)
+
+
+def python_scan(
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    stack: Callable[[list[Any]], Any],
+    initial: Any,
+    sequence: Any = None,
+    length: int | None = None,
+) -> tuple[Any, Any]:
+    """A loop with the interface of ``cr.scan`` for libraries that have none."""
+    carry, outputs = initial, []
+    for t in range(len(sequence) if sequence is not None else length or 0):
+        carry, output = step(carry, None if sequence is None else sequence[t])
+        outputs.append(output)
+    return carry, None if not outputs or outputs[0] is None else stack(outputs)
