@@ -74,9 +74,55 @@ private:
     int64_t bytes_;
 };
 
+// The same for single entries of one axis, each array evenly spaced: no rows to set up.
+template <class T>
+class IndexedEntries final : public Step {
+public:
+    IndexedEntries(const Description& d, const Op& op, bool scatter)
+        : scatter_(scatter), whole_(scatter ? d.output(op, 0) : d.input(op, 0)),
+          picked_(scatter ? d.input(op, 0) : d.output(op, 0)), index_(d.input(op, 1)) {}
+
+    void run(Frame& frame) override {
+        T* whole = reinterpret_cast<T*>(whole_.place.in(frame));
+        T* picked = reinterpret_cast<T*>(picked_.place.in(frame));
+        const auto* index = reinterpret_cast<const int64_t*>(index_.place.in(frame));
+        if (scatter_) {
+            for (int64_t i = 0; i < whole_.length; ++i) whole[i * whole_.stride] = T{};
+            for (int64_t i = 0; i < index_.length; ++i)
+                whole[at(index, i)] += picked[i * picked_.stride];
+        } else {
+            for (int64_t i = 0; i < index_.length; ++i)
+                picked[i * picked_.stride] = whole[at(index, i)];
+        }
+    }
+
+private:
+    struct Line {
+        explicit Line(const Slot& slot)
+            : place(slot), length(slot.shape[0]), stride(slot.strides[0]) {}
+        Place place;
+        int64_t length, stride;
+    };
+    int64_t at(const int64_t* index, int64_t i) const {
+        return checked(index[i * index_.stride], whole_.length, 0) * whole_.stride;
+    }
+
+    bool scatter_;
+    Line whole_, picked_, index_;
+};
+
 }  // namespace
 
 std::unique_ptr<Step> make_indexed(const Description& d, const Op& op, Scratch& scratch) {
+    const bool scatter = op.code == OpCode::scatter_add;
+    const Slot& whole = scatter ? d.output(op, 0) : d.input(op, 0);
+    const Slot& picked = scatter ? d.input(op, 0) : d.output(op, 0);
+    if (whole.shape.size() == 1 && picked.shape.size() == 1 && op.inputs.size() == 2) {
+        if (whole.dtype == DType::f64)
+            return std::make_unique<IndexedEntries<double>>(d, op, scatter);
+        if (whole.dtype == DType::f32)
+            return std::make_unique<IndexedEntries<float>>(d, op, scatter);
+    }
     return std::make_unique<Indexed>(d, op, op.code == OpCode::scatter_add, scratch);
 }
 

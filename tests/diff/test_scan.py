@@ -141,3 +141,45 @@ def test_mistakes_are_explained(body, initial, sequence, error, words):
         cr.scan(body, initial, sequence)
     assert words in str(caught.value)
     assert "test_scan.py" in str(caught.value)
+
+
+def captured(f, *args):
+    graph = cr.compile(f).graph(*args)
+    return [
+        len(s.arguments) - s.attributes["carries"] - s.attributes["sequences"]
+        for s in graph.statements
+        if s.primitive.name == "scan"
+    ]
+
+
+def test_what_a_body_reads_twice_from_outside_is_carried_once():
+    def f(w, xs):
+        def body(h, x):
+            h = np.tanh(h * w[0] + x)
+            return h * w[0] + w[1], None
+
+        return np.sum(cr.scan(body, w[2], xs)[0])
+
+    w, xs = np.array([[0.5, 0.2], [0.1, 0.3], [1.0, 2.0]]), np.ones((4, 2))
+    assert captured(f, w, xs) == [2]
+    assert captured(cr.grad(f), w, xs)[0] == 2
+
+    def unrolled(w, xs):
+        h = w[2]
+        for x in xs:
+            h = np.tanh(h * w[0] + x) * w[0] + w[1]
+        return np.sum(h)
+
+    np.testing.assert_allclose(cr.grad(f)(w, xs), cr.grad(unrolled)(w, xs), rtol=1e-12)
+
+
+def test_equal_values_to_differentiate_by_stay_two():
+    def f(a, b):
+        return cr.scan(lambda h, _: (h * a + b, None), 1.0, length=3)[0]
+
+    def slope(z):
+        return sum(cr.grad(f, (0, 1))(z, z))
+
+    # f = a^3 + b a^2 + b a + b; at a = b = z the sum of both slopes is 6 z^2 + 2 z + 1.
+    assert cr.grad(slope)(2.0) == pytest.approx(12 * 2.0 + 2)
+    assert slope(2.0) == pytest.approx(6 * 4 + 2 * 2 + 1)

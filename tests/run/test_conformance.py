@@ -313,3 +313,25 @@ def test_bounds_of_indices_are_checked() -> None:
         ):
             f(table, np.array([0, wrong]))
     assert f(table, np.array([1])).tolist() == [[2, 3]]
+
+
+@pytest.mark.skipif("native" not in OTHERS, reason="the native core is not built")
+@pytest.mark.parametrize("index", [
+    (1, np.array([[0, -1], [2, 2]])),
+    (slice(None), np.array([3, 0, 0])),
+    (np.array([0, 1]), slice(1, None), np.array([2, 0])),
+    (np.array([[1], [0]]), np.array([2, 1])),
+], ids=str)  # fmt: skip
+def test_constant_indices_of_any_axes_run_in_the_core(index: Any) -> None:
+    x = np.arange(36.0).reshape(3, 4, 3)
+
+    def f(x: Any) -> Any:
+        return np.sum(x[index] ** 2), x[index]
+
+    value = cr.compile(f, executor="native")
+    assert value(x)[1].tolist() == x[index].tolist()
+    gradient = cr.compile(cr.grad(lambda x: f(x)[0]), executor="native")
+    expected = np.zeros_like(x)
+    np.add.at(expected, index, 2 * x[index])
+    assert gradient(x).tolist() == expected.tolist()
+    assert "by NumPy" not in value.explain(x) + gradient.explain(x)

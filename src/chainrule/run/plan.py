@@ -19,7 +19,7 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.rowsparse import RowSparse
 from chainrule.graph.statement import Statement
 from chainrule.run.outputs import VIEWS, writer_of, writes_in_place
-from chainrule.run.sharing import shared
+from chainrule.graph.sharing import shared
 
 
 class NumpyPlan:

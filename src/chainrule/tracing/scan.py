@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.errors import ShapeError, TraceError
 from chainrule.graph.graph import Graph, ancestors
 from chainrule.graph.origin import current_origin
+from chainrule.graph.sharing import shared
 from chainrule.graph.statement import Statement, input_statement
 from chainrule.graph.table.control import scan as scan_row
 from chainrule.graph.table.structural import convert, item
@@ -69,8 +70,8 @@ def scan(
     next_carry = _checked(next_tree, carry_tree, carries)
     outputs = [result_statement(lower(leaf), "the body of scan") for leaf in output_tree.leaves]
     inputs = [*body_carry, *body_x]
-    captured = captures([*next_carry, *outputs], inputs)
-    body = Graph((*inputs, *captured), (*next_carry, *outputs))
+    body = closed([*next_carry, *outputs], inputs)
+    captured = body.inputs[len(inputs) :]
     differentiable = [i for i, c in enumerate(carries) if c.is_differentiable]
     statement = scan_row(
         *carries, *xs, *captured,
@@ -82,6 +83,23 @@ def scan(
         carry_tree.rebuild(results[: len(carries)]),
         output_tree.rebuild(results[len(carries) :]),
     )
+
+
+def closed(outputs: list[Statement], inputs: list[Statement]) -> Graph:
+    """The body as a graph whose further inputs are what it reads from outside, each value once.
+
+    ``w[0]`` in a body is a new statement wherever it is written; each would be carried through the
+    loop, and its adjoint summed up, by itself.
+    """
+    captured = captures(outputs, inputs)
+    # What a derivative may be taken with respect to is itself, whatever else has its value.
+    apart = [s for s in ancestors(captured) if s.primitive.name in ("input", "copy")]
+    same = shared(Graph(tuple(apart), tuple(captured)))
+    once = list(dict.fromkeys(same[statement] for statement in captured))
+    if len(once) < len(captured):
+        body = Graph((*inputs, *captured), tuple(outputs))
+        outputs = body.inline(*inputs, *(same[statement] for statement in captured))
+    return Graph((*inputs, *once), tuple(outputs))
 
 
 def captures(outputs: list[Statement], inputs: list[Statement]) -> list[Statement]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.graph.shapes import Gathered
+from chainrule.graph.statement import Statement
+from chainrule.graph.table.meanings import fill_index
 from chainrule.run.native.arrays import Array, Shape, core_dtype, new_array
 from chainrule.run.native.operations import Unsupported
 
@@ -23,6 +27,21 @@ def index_arrays(plan: Lowering, indices: list[Array], index: tuple[Any, ...]) -
             raise Unsupported(f"an index of {array.dtype}")
     shape = np.broadcast_shapes(*(array.shape for array in indices))
     return [plan.as_dtype(array, np.dtype(np.int64)).broadcast(shape) for array in indices]
+
+
+def known_places(
+    plan: Lowering, shape: Shape, indices: Sequence[Statement], index: tuple[Any, ...]
+) -> np.ndarray | None:
+    """The places, in the order of its entries, of what a constant index picks of an array.
+
+    Indices of several axes, or of others than the first ones, become one index of the entries end
+    to end. None where they are not known, or pick whole rows, which are copied faster than entries.
+    """
+    rows = index == (Gathered(),) * len(index) and math.prod(shape[len(index) :]) > 1
+    if rows or not all(plan.graph.is_known(a) and a not in plan.inputs for a in indices):
+        return None
+    places = np.arange(math.prod(shape)).reshape(shape)
+    return places[fill_index(index, tuple(a.value for a in indices))].ravel()
 
 
 def scatter(plan: Lowering, values: Array, indices: list[Array], shape: Shape) -> Array:

@@ -34,7 +34,7 @@ from chainrule.run.native.operations import (
     can_convert,
 )
 from chainrule.run.outputs import writer_of
-from chainrule.run.sharing import shared
+from chainrule.graph.sharing import shared
 
 if TYPE_CHECKING:
     from chainrule.run.native.body import Body

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.graph.statement import Statement
-from chainrule.run.native.arrays import Array, Shape, core_dtype, new_array
-from chainrule.run.native.indices import index_arrays, scatter
+from chainrule.run.native.arrays import Array, Shape, constant_array, core_dtype, new_array
+from chainrule.run.native.indices import index_arrays, known_places, scatter
 from chainrule.run.native.lowering import Lowering
 from chainrule.run.native.operations import (
     Unsupported,
@@ -15,17 +15,29 @@ from chainrule.run.native.operations import (
 
 def gather(plan: Lowering, s: Statement, index: tuple[Any, ...]) -> Array:
     """Entries or rows picked by arrays of indices."""
-    x, *indices = (plan.array(a) for a in s.arguments)
-    indices = index_arrays(plan, indices, index)
+    x, *indices = s.arguments
+    places = known_places(plan, x.shape, indices, index)
+    if places is not None:
+        entries = plan.reshaped(plan.array(x), (x.size,))
+        result = new_array((places.size,), s.dtype)
+        plan.emit("gather", [entries, constant_array(places)], [result])
+        return result.reshaped(s.shape)
+    arrays = index_arrays(plan, [plan.array(a) for a in indices], index)
     result = new_array(s.shape, s.dtype)
-    plan.emit("gather", [x, *indices], [result])
+    plan.emit("gather", [plan.array(x), *arrays], [result])
     return result
 
 
 def scatter_add(plan: Lowering, s: Statement, index: tuple[Any, ...], shape: Shape) -> Array:
     """Entries or rows added where arrays of indices say."""
-    x, *indices = (plan.array(a) for a in s.arguments)
-    return scatter(plan, x, index_arrays(plan, indices, index), s.shape)
+    x, *indices = s.arguments
+    places = known_places(plan, s.shape, indices, index)
+    if places is not None:
+        entries = plan.reshaped(plan.array(x), (x.size,))
+        total = scatter(plan, entries, [constant_array(places)], (s.size,))
+        return total.reshaped(s.shape)
+    arrays = index_arrays(plan, [plan.array(a) for a in indices], index)
+    return scatter(plan, plan.array(x), arrays, s.shape)
 
 
 def row_sparse(plan: Lowering, s: Statement, shape: Shape) -> Array | None:
