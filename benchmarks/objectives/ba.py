@@ -5,8 +5,8 @@ point (2) and two radial distortions. An observation is a camera, a point, a wei
 the picture. Its errors are w times the distance in both directions; that of the weight is 1 - w^2.
 The Jacobian has 15 entries in each row of an observation and one in that of a weight.
 
-Source: B. Triggs, P. McLauchlan, R. Hartley and A. Fitzgibbon, Bundle adjustment - a modern synthesis
-(2000); the rotation is Rodrigues' formula.
+Source: B. Triggs, P. McLauchlan, R. Hartley and A. Fitzgibbon, Bundle adjustment - a modern
+synthesis (2000); the rotation is Rodrigues' formula.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def problem(cameras: int, points: int, observations: int) -> Problem:
     """Cameras that look at a cloud of points; observation i is of camera i mod N, point i mod M."""
     rng = generator()
     turns = rng.normal(size=(cameras, 3)) / 10
-    centres = rng.normal(size=(cameras, 3)) + [0, 0, -20]
-    lenses = rng.normal(size=(cameras, 5)) * [50, 5, 5, 1e-2, 1e-3] + [500, 0, 0, 0, 0]
+    centres = rng.normal(loc=(0, 0, -20), size=(cameras, 3))
+    lenses = rng.normal((500, 0, 0, 0, 0), (50, 5, 5, 1e-2, 1e-3), size=(cameras, 5))
     seen = numpy.arange(observations)[:, None] % [cameras, points]
     return Problem(
         "ba", f"{cameras} cameras, {points} points, {observations} observations", "jacobian",

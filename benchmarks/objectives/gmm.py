@@ -1,7 +1,7 @@
 """The log-posterior of a mixture of Gaussians with full covariances and a Wishart prior.
 
 Component k has the weight softmax(alpha)_k, the mean mu_k and the precision Q_k^T Q_k, where Q_k is
-lower triangular: exp(q_k) on the diagonal, l_k below it, column by column. With
+lower triangular: exp(q_k) on the diagonal, low_k below it, column by column. With
 beta_ik = alpha_k - |Q_k (x_i - mu_k)|^2 / 2 + sum(q_k) the result is
 
     sum_i logsumexp(beta_i) - N (D/2 log 2 pi + logsumexp(alpha))
@@ -31,7 +31,7 @@ def below_diagonal(d: int) -> tuple[numpy.ndarray, numpy.ndarray]:
 
 
 def places(d: int) -> numpy.ndarray:
-    """(d, d): for each entry of the factor its place in [0, exp(q), l]."""
+    """(d, d): for each entry of the factor its place in [0, exp(q), low]."""
     table = numpy.zeros((d, d), numpy.intp)
     table[below_diagonal(d)] = 1 + d + numpy.arange(d * (d - 1) // 2)
     table[numpy.diag_indices(d)] = 1 + numpy.arange(d)
@@ -48,12 +48,12 @@ def constant(k: int, d: int, n: int) -> float:
     return prior - n * d / 2 * math.log(2 * math.pi)
 
 
-def value(library: Library, alpha: Any, mu: Any, q: Any, l: Any, x: Any, table: Any) -> Any:
+def value(library: Library, alpha: Any, mu: Any, q: Any, low: Any, x: Any, table: Any) -> Any:
     """The log-posterior.
 
     Args:
         library: what it is computed with.
-        alpha, mu, q, l: (K,), (K, D), (K, D) and (K, D (D - 1) / 2).
+        alpha, mu, q, low: (K,), (K, D), (K, D) and (K, D (D - 1) / 2).
         x: (N, D), the points.
         table: from ``places``.
     """
@@ -65,7 +65,7 @@ def value(library: Library, alpha: Any, mu: Any, q: Any, l: Any, x: Any, table: 
         total = np.sum(np.exp(v - greatest), axis=-1, keepdims=True)
         return np.sum(greatest + np.log(total))
 
-    factors = np.concatenate([np.zeros((k, 1)), np.exp(q), l], axis=1)[:, table]
+    factors = np.concatenate([np.zeros((k, 1)), np.exp(q), low], axis=1)[:, table]
     moved_points = (x @ factors.reshape(k * d, d).T).reshape(n, k, d)
     moved_means = np.sum(factors * mu[:, None, :], axis=2)
     distances = np.sum((moved_points - moved_means) ** 2, axis=2)
@@ -77,12 +77,12 @@ def value(library: Library, alpha: Any, mu: Any, q: Any, l: Any, x: Any, table: 
 
 
 def value_in_torch(
-    torch: Any, alpha: Any, mu: Any, q: Any, l: Any, x: Any, rows: Any, columns: Any
+    torch: Any, alpha: Any, mu: Any, q: Any, low: Any, x: Any, rows: Any, columns: Any
 ) -> Any:
     """The same with PyTorch: entries assigned in place, its own logsumexp."""
     (k, d), n = mu.shape, x.shape[0]
     factors = torch.diag_embed(torch.exp(q))
-    factors[:, rows, columns] = l
+    factors[:, rows, columns] = low
     moved_points = (x @ factors.reshape(k * d, d).T).reshape(n, k, d)
     moved_means = torch.einsum("kij,kj->ki", factors, mu)
     distances = torch.sum((moved_points - moved_means) ** 2, dim=2)
@@ -97,7 +97,7 @@ def problem(d: int, k: int, n: int = 1000) -> Problem:
     """Normal points and parameters, uniform means."""
     rng = generator()
     x, alpha, mu = rng.normal(size=(n, d)), rng.normal(size=k), rng.random((k, d))
-    q, l = rng.normal(size=(k, d)), rng.normal(size=(k, d * (d - 1) // 2))
+    q, low = rng.normal(size=(k, d)), rng.normal(size=(k, d * (d - 1) // 2))
     rows, columns = below_diagonal(d)
 
     def in_torch(torch: Any, *arrays: Any) -> Any:
@@ -106,7 +106,7 @@ def problem(d: int, k: int, n: int = 1000) -> Problem:
 
     return Problem(
         "gmm", f"{n} points, {d} dimensions, {k} components", "gradient",
-        (alpha, mu, q, l), (x,), partial(value, table=places(d)), in_torch,
+        (alpha, mu, q, low), (x,), partial(value, table=places(d)), in_torch,
         bound=3.0 if d >= 32 else 5.0,
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ def value(library: Library, main: Any, extra: Any, state: Any, sequence: Any) ->
 
     Args:
         library: what it is computed with.
-        main: (layers, 2, 4, bits): weights and biases of the forget, input, output and change gates.
+        main: (layers, 2, 4, bits): weights and biases of the gates: forget, input, output, change.
         extra: (3, bits): weights of the input, weights and biases of the output.
         state: (layers, 2, bits): the first output and cell of each layer.
         sequence: (characters, bits): zeros and ones.

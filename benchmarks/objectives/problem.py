@@ -1,7 +1,7 @@
 """What a benchmark of derivatives is made of: an objective, its inputs and what is wanted of it.
 
-Each file beside this one writes one of GradBench's objectives twice: ``value``, in NumPy's functions
-(for chainrule, for JAX and for HIPS autograd, each with its own module of that form), and
+Each file beside this one writes one of GradBench's objectives twice: ``value``, in NumPy's
+functions (for chainrule, for JAX and for HIPS autograd, each with its own module of that form), and
 ``value_in_torch``, as one writes it with PyTorch. Loops go through ``library.scan``, which is
 ``cr.scan``, ``jax.lax.scan`` or a Python loop. Inputs come from generators with fixed seeds.
 

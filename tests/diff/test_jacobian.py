@@ -8,7 +8,9 @@ from scipy import sparse
 
 import chainrule as cr
 import chainrule.functions as F
+from chainrule.diff.sparsity import colours
 from chainrule.errors import DifferentiationError
+from chainrule.run import native
 
 RANDOM = np.random.default_rng(0)
 
@@ -76,7 +78,14 @@ SPARSE = {
     "softmax of rows": (lambda x: np.ravel(F.softmax(np.reshape(x, (10, 4)), axis=1)), 40, 4),
     "outer with constant": (lambda x: np.ravel(np.transpose(x[:, None] * np.ones(3))), 20, 1),
     "where and clip": (lambda x: np.where(x > 0, np.clip(x, 0, 1), x * 2), 20, 1),
-    "not followed: matmul": (lambda x: np.eye(20) @ x, 20, 20),
+    "rows of a product": (lambda x: np.ravel(np.reshape(x, (10, 4)) @ np.ones((4, 3))), 40, 3),
+    "columns of a product": (lambda x: np.ravel(np.ones((3, 4)) @ np.reshape(x, (4, 10))), 40, 3),
+    "stack of products": (
+        lambda x: np.ravel(np.reshape(x, (5, 2, 4)) @ np.reshape(x[::-1], (5, 4, 2))),
+        40,
+        4,
+    ),
+    "dense after all: matmul": (lambda x: np.eye(20) @ x, 20, 20),
 }
 
 
@@ -141,7 +150,101 @@ def test_jacobian_compiles():
     np.testing.assert_allclose(cr.compile(cr.jacobian(f))(x), cr.jacobian(f)(x))
 
 
+EXECUTORS = ["numpy", pytest.param("native", marks=pytest.mark.skipif(
+    not native.available(), reason="the native core is not built"
+))]  # fmt: skip
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("name", SPARSE)
+def test_compiled_sparse_jacobians(name, executor):
+    f, size, passes = SPARSE[name]
+    x = RANDOM.normal(size=size)
+    jacobian = cr.jacobian(f, sparse=True)
+    compiled = cr.compile(jacobian, executor=executor)
+    for point in (x, 2 * x):
+        found, expected = compiled(point), cr.jacobian(f, sparse=True)(point)
+        assert type(found) is type(expected)
+        np.testing.assert_allclose(found.toarray(), expected.toarray(), atol=1e-12)
+    assert jacobian.report.passes == passes
+    found.data[:] = 0  # What was returned is the caller's own.
+    np.testing.assert_allclose(compiled(point).toarray(), expected.toarray(), atol=1e-12)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_compiled_sparse_blocks_of_several_arguments(executor):
+    rows = np.array([0, 2, 2, 1, 0])
+
+    def f(table, factor):
+        return np.ravel(table[rows] * factor[:, None]), np.sin(factor)
+
+    args = RANDOM.normal(size=(3, 2)), RANDOM.normal(size=5)
+    jacobian = cr.jacobian(f, argnums=(0, 1), sparse=True)
+    found = cr.compile(jacobian, executor=executor)(*args)
+    expected = cr.jacobian(f, argnums=(0, 1), sparse=False)(*args)
+    for line, dense_line in zip(found, expected, strict=True):
+        for block, dense in zip(line, dense_line, strict=True):
+            assert sparse.issparse(block)
+            np.testing.assert_allclose(block.toarray(), dense.reshape(block.shape), atol=1e-12)
+    assert (
+        str(jacobian.report) == "forward mode, 2 passes for a sparse 15 x 11 Jacobian (25 entries)"
+    )
+
+
+def test_compiled_jacobians_that_are_wanted_dense_share_passes():
+    jacobian = cr.jacobian(lambda x: stencil(stencil(x)))
+    x = RANDOM.normal(size=90)
+    found = cr.compile(jacobian)(x)
+    assert isinstance(found, np.ndarray) and jacobian.report.passes == 5
+    np.testing.assert_allclose(found, differences(lambda x: stencil(stencil(x)), x), atol=1e-6)
+
+
+def test_derivatives_pass_through_a_jacobian_that_shares_passes():
+    x = RANDOM.normal(size=80)
+
+    def roughness(x):
+        return np.sum(cr.jacobian(stencil)(x) ** 2)
+
+    expected = differences(lambda x: np.array([roughness(x)]), x)[0]
+    np.testing.assert_allclose(cr.grad(roughness)(x), expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(cr.compile(cr.grad(roughness))(x), cr.grad(roughness)(x), rtol=1e-12)
+
+
+def test_a_zero_that_varies_is_no_zero():
+    """At t = 0 the tangent t is zero; its derivative is not."""
+
+    def slope(x, t):
+        return cr.grad(lambda t: np.sum(cr.jacobian(lambda x: x * t)(x)))(t)
+
+    assert cr.compile(slope, static=1)(np.ones(3), 0.0) == 3
+    constant = cr.compile(lambda x: cr.grad(lambda t: np.sum(cr.jacobian(lambda x: x * t)(x)))(0.0))
+    assert constant(np.ones(3)) == 3
+
+
+def test_indices_that_are_known_later_are_not_followed():
+    def f(x, rows):
+        return x[rows] ** 2
+
+    x, rows = RANDOM.normal(size=70), RANDOM.integers(0, 70, 65)
+    found = cr.compile(cr.jacobian(f, sparse=True))
+    for shift in (0, 1):
+        picked = (rows + shift) % 70
+        np.testing.assert_allclose(
+            found(x, picked).toarray(), cr.jacobian(f, sparse=False)(x, picked), atol=1e-12
+        )
+
+
+def test_more_colours_than_bits_in_a_word():
+    band = sparse.csr_array(np.triu(np.tril(np.ones((300, 300)), 100)))
+    found = colours(band)
+    assert found.max() == 100
+    for row in range(300):
+        members = found[band.indices[band.indptr[row] : band.indptr[row + 1]]]
+        assert len(set(members.tolist())) == len(members)
+
+
 def test_of_nothing():
+    assert cr.compile(cr.jacobian(np.sin, sparse=True))(np.zeros(0)).shape == (0, 0)
     assert cr.jacobian(np.sin, sparse=True)(np.zeros(0)).shape == (0, 0)
     assert cr.jacobian(np.sin)(np.zeros(0)).shape == (0, 0)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.api.jacobians import TracedBlock
 from chainrule.diff.reverse import dense
 from chainrule.errors import TraceError
 from chainrule.graph.graph import Graph
@@ -112,11 +113,12 @@ class Program:
                     f"network with assign ({current_origin()})"
                 )
         self.result = result
-        self.dynamic = [_is_array(leaf) for leaf in result.leaves]
+        self.leave = [_leaving(leaf) for leaf in result.leaves]
+        self.dynamic = [leave is not None for leave in self.leave]
         outputs = [
-            dense(result_statement(lower(leaf)))
-            for leaf, dynamic in zip(result.leaves, self.dynamic, strict=True)
-            if dynamic
+            leaf.entries if _is_sparse(leaf) else dense(result_statement(lower(leaf)))
+            for leaf in result.leaves
+            if _is_array(leaf)
         ]
         self.graph = Graph(tuple(inputs), tuple(outputs))
         self._check_captures()
@@ -136,8 +138,8 @@ class Program:
         results = iter(self.plan(*arrays))
         return self.result.rebuild(
             [
-                next(results) if dynamic else leaf
-                for leaf, dynamic in zip(self.result.leaves, self.dynamic, strict=True)
+                leaf if leave is None else leave(next(results))
+                for leaf, leave in zip(self.result.leaves, self.leave, strict=True)
             ]
         )
 
@@ -160,6 +162,17 @@ def _as_input(leaf: Any) -> Any:
             )
         return plain(leaf)
     return leaf
+
+
+def _is_sparse(leaf: Any) -> bool:
+    return isinstance(leaf, TracedBlock) and leaf.wanted
+
+
+def _leaving(leaf: Any) -> Callable[[Any], Any] | None:
+    """What is done to a result of the plan before it is returned; None for what is no array."""
+    if not _is_array(leaf):
+        return None
+    return leaf.assembled if _is_sparse(leaf) else lambda value: value
 
 
 def _is_traced(value: Any) -> bool:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import update_wrapper
 from typing import Any
 
 import numpy as np
 
 from chainrule.api.gradients import Recording, grad, jvp, name_of, selected
-from chainrule.diff.forward import push_forward
-from chainrule.diff.jacobian import LARGE, SMALL, Choice, choose, jacobian_matrix, linear_graph
-from chainrule.diff.reverse import dense, pull_back
+from chainrule.diff.jacobian import (
+    LARGE,
+    SMALL,
+    Choice,
+    choose,
+    everywhere,
+    is_diagonal,
+    jacobian_matrix,
+    linear_graph,
+    recorded_passes,
+)
 from chainrule.errors import DifferentiationError
 from chainrule.graph.origin import current_origin
+from chainrule.graph.shapes import Gathered
 from chainrule.graph.statement import Statement, constant
-from chainrule.graph.table.structural import concatenate, reshape, transpose, zeros_like
+from chainrule.graph.table.structural import gather, reshape, scatter_add, take_slice, transpose
 from chainrule.run import make_plan
 from chainrule.tracing.record import is_tracing, result_statement
 from chainrule.tracing.traced import Traced, lower
@@ -94,41 +104,109 @@ class Jacobian:
 
     def _traced_blocks(self, outputs: list[Statement], inputs: list[Statement]) -> Any:
         """Inside another trace: every pass is recorded, so that derivatives pass through it."""
-        rows, columns = sum(y.size for y in outputs), sum(x.size for x in inputs)
-        forward = self.mode == "forward" or (self.mode == "auto" and columns <= rows)
-        self.report = Choice("forward" if forward else "reverse", min(rows, columns), rows, columns)
-        sources, targets = (inputs, outputs) if forward else (outputs, inputs)
-        blocks: list[list[Any]] = [[None] * len(sources) for _ in targets]
-        for number, source in enumerate(sources):
-            found: list[list[Statement]] = [[] for _ in targets]
-            for entry in range(source.size):
-                one = np.zeros(source.size, source.dtype)
-                one[entry] = 1
-                seeds: list[Statement | None] = [None] * len(sources)
-                seeds[number] = constant(one.reshape(source.shape)[()])
-                results = (
-                    push_forward(outputs, inputs, seeds)
-                    if forward
-                    else pull_back(outputs, seeds, inputs)
+        entries = sum(y.size for y in outputs) * sum(x.size for x in inputs)
+        choice = choose(outputs, inputs, self.mode, self.sparse is True or entries > SMALL)
+        self.report = choice
+        passes = recorded_passes(choice, outputs, inputs)
+        wanted = self.sparse is True
+        if wanted and choice.pattern is None:
+            choice = replace(choice, pattern=everywhere(choice.rows, choice.columns))
+        if self.sparse == "auto" and choice.pattern is not None:
+            wanted = entries > LARGE and choice.pattern.nnz * 10 < entries
+        blocks, row = [], 0
+        for y in outputs:
+            line, column = [], 0
+            for x in inputs:
+                place = Place(row, column, y, x)
+                line.append(
+                    _dense_block(choice, passes, place)
+                    if choice.pattern is None
+                    else TracedBlock(choice, passes, place, wanted)
                 )
-                for collected, result, target in zip(found, results, targets, strict=True):
-                    value = zeros_like(target) if result is None else dense(result)
-                    collected.append(reshape(value, shape=(1, *target.shape)))
-            for i, (collected, target) in enumerate(zip(found, targets, strict=True)):
-                blocks[i][number] = _stacked(collected, source, target, forward)
-        return blocks if forward else [list(row) for row in zip(*blocks, strict=True)]
+                column += x.size
+            blocks.append(line)
+            row += y.size
+        return blocks
 
 
-def _stacked(parts: list[Statement], source: Statement, target: Statement, forward: bool) -> Traced:
-    """Passes of one block, with the output's axes before the input's."""
-    if not parts:
-        shapes = (target.shape, source.shape) if forward else (source.shape, target.shape)
-        return Traced(constant(np.zeros(shapes[0] + shapes[1], source.dtype)))
-    block = reshape(concatenate(*parts, axis=0), shape=(*source.shape, *target.shape))
-    if forward:
-        n = source.ndim
-        block = transpose(block, axes=(*range(n, n + target.ndim), *range(n)))
-    return Traced(block)
+@dataclass(frozen=True)
+class Place:
+    """Where a block stands in the Jacobian of all outputs and inputs: its first row and column."""
+
+    row: int
+    column: int
+    output: Statement
+    input: Statement
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the block as an array."""
+        return self.output.shape + self.input.shape
+
+
+def _dense_block(choice: Choice, passes: Statement, place: Place) -> Traced:
+    """A block of which every entry was computed, a pass for each row or column."""
+    y, x = place.output, place.input
+    rows = slice(place.row, place.row + y.size)
+    columns = slice(place.column, place.column + x.size)
+    if choice.mode == "reverse":
+        matrix = reshape(passes, shape=(choice.passes, choice.columns))
+        return Traced(reshape(take_slice(matrix, index=(rows, columns)), shape=place.shape))
+    matrix = reshape(passes, shape=(choice.passes, choice.rows))
+    block = reshape(take_slice(matrix, index=(columns, rows)), shape=(*x.shape, *y.shape))
+    n = x.ndim
+    return Traced(transpose(block, axes=(*range(n, n + y.ndim), *range(n))))
+
+
+class TracedBlock(Traced):
+    """A block of a Jacobian under trace, of which some entries are known to be zero.
+
+    ``entries`` are the others, row by row. ``cr.compile`` returns it as a SciPy array where one is
+    wanted; everybody else sees the dense array, which is built when it is first needed.
+    """
+
+    __slots__ = ("_columns", "_dense", "_diagonal", "_ends", "_place", "entries", "wanted")
+
+    def __init__(self, choice: Choice, passes: Statement, place: Place, wanted: bool) -> None:
+        y, x = place.output, place.input
+        part = choice.pattern[place.row : place.row + y.size, place.column : place.column + x.size]
+        part.sort_indices()
+        rows = np.repeat(np.arange(y.size), np.diff(part.indptr)) + place.row
+        columns = part.indices + place.column
+        groups = choice.groups if choice.groups is not None else np.arange(choice.passes)
+        where = (
+            groups[columns] * choice.rows + rows
+            if choice.mode == "forward"
+            else groups[rows] * choice.columns + columns
+        )
+        self.entries = gather(passes, constant(where), index=(Gathered(),))
+        self.wanted = wanted
+        self._place = place
+        self._columns, self._ends = part.indices, part.indptr
+        self._diagonal = choice.passes > 0 and is_diagonal(part)
+        self._dense: Statement | None = None
+
+    @property
+    def statement(self) -> Statement:  # type: ignore[override]
+        """The dense block."""
+        if self._dense is None:
+            y, x = self._place.output, self._place.input
+            rows = np.repeat(np.arange(y.size), np.diff(self._ends))
+            places = rows * x.size + self._columns
+            flat = scatter_add(
+                self.entries, constant(places), index=(Gathered(),), shape=(y.size * x.size,)
+            )
+            self._dense = reshape(flat, shape=self._place.shape)
+        return self._dense
+
+    def assembled(self, entries: np.ndarray) -> Any:
+        """The block as a SciPy array, from the values of its entries."""
+        from scipy import sparse
+
+        shape = (self._place.output.size, self._place.input.size)
+        if self._diagonal and len(entries) == shape[0]:
+            return sparse.dia_array((entries[None], [0]), shape)
+        return sparse.csr_array((entries, self._columns.copy(), self._ends.copy()), shape)
 
 
 def _dense_blocks(
@@ -176,7 +254,8 @@ def jacobian(
         sparse: True returns SciPy sparse arrays of shape (entries of the result, entries of the
             argument), a ``dia_array`` for a diagonal; False dense arrays of shape
             (*result.shape, *argument.shape); "auto" returns sparse arrays only where the Jacobian
-            has over a million entries and less than a tenth of them can differ from zero.
+            has over a million entries and less than a tenth of them can differ from zero. A
+            compiled Jacobian follows the pattern once, when it is traced.
 
     Returns:
         A function of the same arguments; its attribute ``report`` says which mode was picked and

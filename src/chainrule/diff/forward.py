@@ -25,7 +25,10 @@ Tangent = Statement | None
 
 
 def push_forward(
-    outputs: Sequence[Statement], inputs: Sequence[Statement], tangents: Sequence[Tangent]
+    outputs: Sequence[Statement],
+    inputs: Sequence[Statement],
+    tangents: Sequence[Tangent],
+    drop_zeros: bool = False,
 ) -> list[Tangent]:
     """The tangents of ``outputs`` for the given ``tangents`` of ``inputs``.
 
@@ -33,16 +36,21 @@ def push_forward(
         outputs: statements that may depend on the inputs.
         inputs: the statements that vary.
         tangents: one per input, of its shape; None where it does not vary.
+        drop_zeros: whether tangents that follow from constants, and are zero, are left out: those
+            of the parts of an array that a seed leaves alone.
 
     Returns:
         One tangent per output; None where the output does not depend on a varying input.
     """
-    known = tangents_of(outputs, inputs, tangents)
+    known = tangents_of(outputs, inputs, tangents, drop_zeros)
     return [known.get(output) for output in outputs]
 
 
 def tangents_of(
-    outputs: Sequence[Statement], inputs: Sequence[Statement], tangents: Sequence[Tangent]
+    outputs: Sequence[Statement],
+    inputs: Sequence[Statement],
+    tangents: Sequence[Tangent],
+    drop_zeros: bool = False,
 ) -> dict[Statement, Statement]:
     """The tangents of every statement between ``inputs`` and ``outputs`` that varies."""
     known = {
@@ -58,9 +66,20 @@ def tangents_of(
             if any(argument is not None for argument in arguments):
                 inherit_origin(statement.origin)
                 tangent = tangent_of(statement, arguments)
-                if tangent is not None:
+                if tangent is not None and not (drop_zeros and _is_fixed_zero(tangent)):
                     known[statement] = tangent
     return known
+
+
+def _is_fixed_zero(tangent: Statement) -> bool:
+    """Whether a tangent is zero and follows from constants, so that it stays zero."""
+    value = tangent.value
+    if value is None or isinstance(tangent.dtype, tuple) or np.any(value):
+        return False
+    return all(
+        statement.is_constant or (statement.arguments and statement.primitive is not copy)
+        for statement in ancestors([tangent])
+    )
 
 
 def tangent_of(statement: Statement, tangents: list[Tangent]) -> Tangent:

@@ -19,8 +19,8 @@ from chainrule.diff.forward import push_forward
 from chainrule.diff.reverse import dense, pull_back
 from chainrule.diff.sparsity import colours, jacobian_pattern
 from chainrule.graph.graph import Graph
-from chainrule.graph.statement import Statement, input_statement
-from chainrule.graph.table.structural import zeros_like
+from chainrule.graph.statement import Statement, constant, input_statement
+from chainrule.graph.table.structural import concatenate, reshape, zeros_like
 
 # Jacobians with fewer entries are computed densely without a look at their pattern.
 SMALL = 4096
@@ -56,6 +56,13 @@ def is_diagonal(pattern: Any) -> bool:
     return bool((coordinates.row == coordinates.col).all())
 
 
+def everywhere(rows: int, columns: int) -> Any:
+    """The pattern of a Jacobian of which nothing is known."""
+    from scipy import sparse
+
+    return sparse.csr_array(np.ones((rows, columns), np.int8))
+
+
 def choose(
     outputs: list[Statement], inputs: list[Statement], mode: str, follow_pattern: bool
 ) -> Choice:
@@ -69,7 +76,8 @@ def choose(
             if mode in ("auto", "forward"):
                 groups = colours(pattern)
                 options.append((int(groups.max(initial=-1)) + 1, "forward", groups))
-            if mode in ("auto", "reverse") and not (options and options[0][0] <= 1):
+            most = int(np.diff(pattern.tocsc().indptr).max(initial=0))  # Reverse passes at least.
+            if mode in ("auto", "reverse") and not (options and options[0][0] <= max(most, 1)):
                 groups = colours(pattern.T)
                 options.append((int(groups.max(initial=-1)) + 1, "reverse", groups))
             passes, picked, groups = min(options, key=lambda option: option[0])
@@ -93,6 +101,32 @@ def linear_graph(outputs: list[Statement], inputs: list[Statement], mode: str) -
         ),
         known_are_constants=True,
     )
+
+
+def recorded_passes(choice: Choice, outputs: list[Statement], inputs: list[Statement]) -> Statement:
+    """All passes as statements: one vector, pass after pass, each with the entries of all targets.
+
+    The seeds are constants, so what a seed leaves at zero is not computed, and what the passes
+    share (the value, and the partial derivatives) is the same statement for the planner.
+    """
+    forward = choice.mode == "forward"
+    sources, targets = (inputs, outputs) if forward else (outputs, inputs)
+    groups = np.arange(sum(s.size for s in sources)) if choice.groups is None else choice.groups
+    parts = []
+    for number in range(choice.passes):
+        seed = divided((groups == number).astype(float), tuple(sources))
+        seeds = [constant(part) if np.any(part) else None for part in seed]
+        found = (
+            push_forward(outputs, inputs, seeds, drop_zeros=True)
+            if forward
+            else pull_back(outputs, seeds, inputs)
+        )
+        for result, target in zip(found, targets, strict=True):
+            value = zeros_like(target) if result is None else dense(result)
+            parts.append(reshape(value, shape=(target.size,)))
+    if not parts:
+        return constant(np.zeros(0, np.result_type(*(s.dtype for s in (*outputs, *inputs)))))
+    return concatenate(*parts, axis=0)
 
 
 def jacobian_matrix(choice: Choice, graph: Graph, run: Callable[..., Any]) -> Any:

@@ -26,6 +26,9 @@ MOVES = frozenset({
 REDUCTIONS = frozenset({"sum", "logsumexp", "max", "min", "prod", "norm"})
 ALONG_AXIS = frozenset({"softmax", "log_softmax", "cumsum"})
 
+# Patterns on the way may have this many entries, however few the Jacobian has.
+ROOM = 1 << 22
+
 Pattern = Any
 
 
@@ -36,7 +39,7 @@ def jacobian_pattern(
 
     Args:
         outputs, inputs: statements; their entries are numbered one after the other.
-        limit: the largest number of entries a pattern may have before it is given up as dense.
+        limit: the largest number of entries of a pattern that is not given up as dense.
 
     Returns:
         A SciPy CSR array of shape (entries of outputs, entries of inputs), or None where the
@@ -58,12 +61,13 @@ def jacobian_pattern(
     for statement in order:
         if statement in varying and statement not in patterns:
             pattern = _pattern_of(statement, patterns)
-            if pattern is None or pattern.nnz > limit:
+            if pattern is None or pattern.nnz > max(limit, ROOM):
                 return None
             patterns[statement] = pattern
     empty = [sparse.csr_array((statement.size, columns), dtype=np.int8) for statement in outputs]
     parts = [patterns.get(statement, none) for statement, none in zip(outputs, empty, strict=True)]
-    return sparse.csr_array(sparse.vstack(parts))
+    pattern = sparse.csr_array(sparse.vstack(parts))
+    return pattern if pattern.nnz <= limit else None
 
 
 def _pattern_of(statement: Statement, patterns: dict[Statement, Pattern]) -> Pattern | None:
@@ -72,17 +76,36 @@ def _pattern_of(statement: Statement, patterns: dict[Statement, Pattern]) -> Pat
     if name == "where" or statement.primitive.kind is Kind.ELEMENTWISE:
         return _united([_moved(a, patterns[a], statement.shape) for a in varying])
     if name in MOVES:
+        if any(a.value is None for a in statement.arguments if a.dtype.kind in "iub"):
+            return None  # Where entries are moved to will only be known when the program runs.
         return _united([
             _rows(patterns[argument], _sources(statement, position))
             for position, argument in enumerate(statement.arguments)
             if argument in patterns
         ])  # fmt: skip
+    if name == "matmul":
+        return _united([
+            _multiplied(statement, position, patterns[argument])
+            for position, argument in enumerate(statement.arguments)
+            if argument in patterns
+        ])  # fmt: skip
+    shape = statement.arguments[0].shape
     if name in REDUCTIONS:
-        return _reduced(patterns[varying[0]], statement, statement.attributes["axis"])[0]
+        return _reduced(patterns[varying[0]], shape, statement.attributes["axis"])[0]
     if name in ALONG_AXIS:
-        pattern, groups = _reduced(patterns[varying[0]], statement, (statement.attributes["axis"],))
+        pattern, groups = _reduced(patterns[varying[0]], shape, (statement.attributes["axis"],))
         return pattern[groups]
     return None
+
+
+def _multiplied(statement: Statement, position: int, pattern: Pattern) -> Pattern:
+    """The pattern of a product of matrices: a row (or column) of one factor in each entry."""
+    shape = statement.arguments[position].shape
+    axis = len(shape) - 1 - position
+    united, _ = _reduced(pattern, shape, (axis,))
+    kept = (*shape[:axis], 1, *shape[axis + 1 :])
+    groups = np.arange(united.shape[0]).reshape(kept)
+    return united[np.broadcast_to(groups, statement.shape).ravel()]
 
 
 def _united(patterns: list[Pattern]) -> Pattern:
@@ -131,12 +154,11 @@ def _rows(pattern: Pattern, sources: np.ndarray) -> Pattern:
 
 
 def _reduced(
-    pattern: Pattern, statement: Statement, axis: tuple[int, ...]
+    pattern: Pattern, shape: tuple[int, ...], axis: tuple[int, ...]
 ) -> tuple[Pattern, np.ndarray]:
     """Rows united over ``axis``, and for each row of the argument the number of its group."""
     from scipy import sparse
 
-    shape = statement.arguments[0].shape
     kept = tuple(1 if i in axis else n for i, n in enumerate(shape))
     count = int(np.prod(kept, dtype=int))
     groups = np.broadcast_to(np.arange(count).reshape(kept), shape).ravel()
@@ -156,17 +178,19 @@ def colours(pattern: Pattern) -> np.ndarray:
     [0, 1, 0]
     """
     by_row, by_column = pattern.tocsr(), pattern.tocsc()
-    result = np.zeros(pattern.shape[1], np.intp)
+    rows, columns = pattern.shape
+    result = np.zeros(columns, np.intp)
     if np.diff(by_row.indptr).max(initial=0) <= 1:
         return result
-    result -= 1
-    for column in range(pattern.shape[1]):
-        taken = set()
-        for row in by_column.indices[by_column.indptr[column] : by_column.indptr[column + 1]]:
-            neighbours = by_row.indices[by_row.indptr[row] : by_row.indptr[row + 1]]
-            taken.update(result[neighbours].tolist())
-        colour = 0
-        while colour in taken:
-            colour += 1
-        result[column] = colour
+    members, ends = by_column.indices.tolist(), by_column.indptr.tolist()
+    taken = [0] * rows  # For each row the colours that its columns have, a bit each.
+    for column in range(columns):
+        column_rows = members[ends[column] : ends[column + 1]]
+        bits = 0
+        for row in column_rows:
+            bits |= taken[row]
+        lowest = ~bits & (bits + 1)
+        for row in column_rows:
+            taken[row] |= lowest
+        result[column] = lowest.bit_length() - 1
     return result

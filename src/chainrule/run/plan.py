@@ -17,9 +17,9 @@ import numpy as np
 from chainrule.diff.reverse import is_row_sparse
 from chainrule.graph.graph import Graph
 from chainrule.graph.rowsparse import RowSparse
+from chainrule.graph.sharing import shared
 from chainrule.graph.statement import Statement
 from chainrule.run.outputs import VIEWS, writer_of, writes_in_place
-from chainrule.graph.sharing import shared
 
 
 class NumpyPlan:

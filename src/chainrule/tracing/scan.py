@@ -98,7 +98,7 @@ def closed(outputs: list[Statement], inputs: list[Statement]) -> Graph:
     once = list(dict.fromkeys(same[statement] for statement in captured))
     if len(once) < len(captured):
         body = Graph((*inputs, *captured), tuple(outputs))
-        outputs = body.inline(*inputs, *(same[statement] for statement in captured))
+        outputs = list(body.inline(*inputs, *(same[statement] for statement in captured)))
     return Graph((*inputs, *once), tuple(outputs))
 
 

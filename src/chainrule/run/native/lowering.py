@@ -16,6 +16,7 @@ import numpy as np
 
 from chainrule.graph.graph import Graph
 from chainrule.graph.rowsparse import RowSparse
+from chainrule.graph.sharing import shared
 from chainrule.graph.statement import Statement
 from chainrule.run.native.arrays import (
     Array,
@@ -34,7 +35,6 @@ from chainrule.run.native.operations import (
     can_convert,
 )
 from chainrule.run.outputs import writer_of
-from chainrule.graph.sharing import shared
 
 if TYPE_CHECKING:
     from chainrule.run.native.body import Body
