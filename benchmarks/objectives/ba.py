@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy
 
-from .problem import Library, Problem, generator
+from objectives.problem import Library, Problem, generator
 
 CAMERA = 11
 
@@ -84,6 +84,23 @@ def errors_in_torch(torch: Any, camera: Any, point: Any, weight: Any, feature: A
     return weight[..., None] * (place - feature)
 
 
+def pattern(cameras: int, points: int, seen: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Rows and columns of the Jacobian's entries: 15 for each error, then one a weight."""
+    count = len(seen)
+    observation = numpy.arange(count)
+    first_point, first_weight = CAMERA * cameras, CAMERA * cameras + 3 * points
+    columns = numpy.concatenate([
+        CAMERA * seen[:, :1] + numpy.arange(CAMERA),
+        first_point + 3 * seen[:, 1:] + numpy.arange(3),
+        first_weight + observation[:, None],
+    ], axis=1)  # fmt: skip
+    rows = numpy.repeat(numpy.arange(2 * count), columns.shape[1])
+    return (
+        numpy.concatenate([rows, 2 * count + observation]),
+        numpy.concatenate([numpy.repeat(columns, 2, axis=0).ravel(), first_weight + observation]),
+    )
+
+
 def problem(cameras: int, points: int, observations: int) -> Problem:
     """Cameras that look at a cloud of points; observation i is of camera i mod N, point i mod M."""
     rng = generator()
@@ -101,33 +118,14 @@ def problem(cameras: int, points: int, observations: int) -> Problem:
         (rng.normal(size=(observations, 2)) * 50,),
         lambda library, *arrays: value(library, *arrays, seen),
         lambda torch, *arrays: value_in_torch(torch, *arrays, seen),
-        bound=None, options={"seen": seen},
+        bound=None,
+        groups=(
+            numpy.tile(numpy.arange(CAMERA), (cameras, 1)),
+            numpy.tile(CAMERA + numpy.arange(3), (points, 1)),
+            numpy.full(observations, CAMERA + 3),
+        ),
+        pattern=pattern(cameras, points, seen),
     )  # fmt: skip
-
-
-def entries(jacobian: Any, problem: Problem) -> numpy.ndarray:
-    """The entries of a sparse Jacobian in the order of ``pattern``."""
-    rows, columns = pattern(problem)
-    return numpy.asarray(jacobian.tocsr()[rows, columns]).ravel()
-
-
-def pattern(problem: Problem) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Rows and columns of what can differ from zero: 15 for each error, then one a weight."""
-    assert problem.options is not None
-    cameras, points, weights = (len(x) for x in problem.variables)
-    camera, point = problem.options["seen"].T
-    observation = numpy.arange(weights)
-    columns = numpy.concatenate([
-        CAMERA * camera[:, None] + numpy.arange(CAMERA),
-        CAMERA * cameras + 3 * point[:, None] + numpy.arange(3),
-        CAMERA * cameras + 3 * points + observation[:, None],
-    ], axis=1)  # fmt: skip
-    rows = numpy.repeat(numpy.arange(2 * weights), columns.shape[1])
-    last = CAMERA * cameras + 3 * points + observation
-    return (
-        numpy.concatenate([rows, 2 * weights + observation]),
-        numpy.concatenate([numpy.repeat(columns, 2, axis=0).ravel(), last]),
-    )
 
 
 FULL = [

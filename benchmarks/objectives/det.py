@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy
 
-from .problem import Library, Problem, generator
+from objectives.problem import Library, Problem, generator
 
 
 @cache
@@ -74,5 +74,5 @@ def problem(rows: int, recursive: bool = False) -> Problem:
     return Problem("det", size, "gradient", (a,), (), *functions)
 
 
-FULL = [{"rows": 6, "recursive": True}, {"rows": 7}, {"rows": 9}]
+FULL = [{"rows": 5, "recursive": True}, {"rows": 7}, {"rows": 9}]
 QUICK = [{"rows": 4, "recursive": True}, {"rows": 5}]

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy
 
-from .problem import Library, Problem, generator
+from objectives.problem import Library, Problem, generator
 
 GAMMA, FREEDOM = 1.0, 0
 

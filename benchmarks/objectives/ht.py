@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy
 
-from .problem import Library, Problem, generator
+from objectives.problem import Library, Problem, generator
 
 FINGERS, JOINTS, POSE = 5, 4, 26
 
@@ -112,6 +112,16 @@ def value_in_torch(torch: Any, *arrays: Any) -> Any:
     return value(library, *others, torch.from_numpy(corners))
 
 
+def pattern(points: int) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Rows and columns of what can differ from zero: in each row 26, then two."""
+    row = numpy.arange(3 * points)
+    columns = numpy.concatenate([
+        numpy.broadcast_to(numpy.arange(POSE), (len(row), POSE)),
+        POSE + 2 * (row // 3)[:, None] + numpy.arange(2),
+    ], axis=1)  # fmt: skip
+    return numpy.repeat(row, POSE + 2), columns.ravel()
+
+
 def problem(points: int, vertices: int) -> Problem:
     """A generated hand: bones in random directions, weights mostly of a vertex's nearest bones."""
     rng = generator()
@@ -135,18 +145,9 @@ def problem(points: int, vertices: int) -> Problem:
         lambda library, *arrays: value(library, *arrays, corners),
         lambda torch, *arrays: value_in_torch(torch, *arrays, corners),
         bound=None,
+        groups=(numpy.arange(POSE), numpy.tile(POSE + numpy.arange(2), (points, 1))),
+        pattern=pattern(points),
     )  # fmt: skip
-
-
-def pattern(problem: Problem) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Rows and columns of what can differ from zero: in each row 26, then two."""
-    points = len(problem.variables[1])
-    row = numpy.arange(3 * points)
-    columns = numpy.concatenate([
-        numpy.broadcast_to(numpy.arange(POSE), (len(row), POSE)),
-        POSE + 2 * (row // 3)[:, None] + numpy.arange(2),
-    ], axis=1)  # fmt: skip
-    return numpy.repeat(row, POSE + 2), columns.ravel()
 
 
 FULL = [{"points": 1000, "vertices": 544}, {"points": 25_600, "vertices": 544}]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .problem import Library, Problem, generator
+from objectives.problem import Library, Problem, generator
 
 
 def value(library: Library, centres: Any, points: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .problem import Library, Problem, generator
+from objectives.problem import Library, Problem, generator
 
 
 def value(library: Library, x: Any) -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .problem import Library, Problem, generator
+from objectives.problem import Library, Problem, generator
 
 BITS = 14
 

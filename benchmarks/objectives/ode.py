@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .problem import Library, Problem, generator
+from objectives.problem import Library, Problem, generator
 
 END = 2.0
 

@@ -43,7 +43,9 @@ class Problem:
         value: (library, *variables, *data) -> the value.
         value_in_torch: (torch, *variables, *data) -> the value.
         bound: the greatest ratio of derivative to value that the table should show, if any.
-        options: what the kind of derivative needs to know besides.
+        groups: for a Jacobian, an array like each variable: entries with one number share a
+            forward pass. Peers are given them; chainrule finds its own.
+        pattern: for a Jacobian, rows and columns of the entries that are compared.
     """
 
     name: str
@@ -54,12 +56,27 @@ class Problem:
     value: Callable[..., Any]
     value_in_torch: Callable[..., Any]
     bound: float | None = 5.0
-    options: dict[str, Any] | None = None
+    groups: tuple[np.ndarray, ...] = ()
+    pattern: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def label(self) -> str:
         """Name and size."""
         return f"{self.name}, {self.size}"
+
+    @property
+    def seeds(self) -> tuple[np.ndarray, ...]:
+        """For each variable the tangents of all forward passes: (passes, *shape) of 0 and 1."""
+        passes = np.arange(1 + max(int(group.max()) for group in self.groups))
+        return tuple(
+            (group == passes.reshape(-1, *(1,) * group.ndim)).astype(float) for group in self.groups
+        )
+
+    def entries(self, passes: np.ndarray) -> np.ndarray:
+        """The entries at ``pattern`` of a Jacobian, from the results (passes, rows) of passes."""
+        assert self.pattern is not None
+        rows, columns = self.pattern
+        return passes[np.concatenate([group.ravel() for group in self.groups])[columns], rows]
 
 
 def generator() -> np.random.Generator:

@@ -21,6 +21,7 @@ from chainrule.diff.forward import partial_times, tangent_of
 from chainrule.graph.graph import ancestors
 from chainrule.graph.origin import inherit_origin, preserved_origin
 from chainrule.graph.primitive import Kind, Primitive
+from chainrule.graph.sharing import same_values
 from chainrule.graph.statement import Statement, input_statement
 from chainrule.graph.table.elementwise import multiply
 from chainrule.graph.table.structural import (
@@ -62,10 +63,11 @@ def pull_back(
         One adjoint per input, of its shape and dtype; None where no output depends on it. An
         adjoint may be row-sparse; ``dense`` turns it into an array.
     """
+    same = _merged(outputs, inputs, observe)
     adjoints: dict[Any, Any] = {}
     for output, seed in zip(outputs, seeds, strict=True):
         if seed is not None:
-            accumulate(adjoints, output, seed)
+            accumulate(adjoints, same.get(output, output), seed)
     order = ancestors(outputs, stop=inputs)
     varying = varying_statements(order, inputs)
     stops = set(inputs)
@@ -75,25 +77,28 @@ def pull_back(
         for statement in reversed(order):
             if statement in stops or statement not in varying:
                 continue
+            if same.get(statement, statement) is not statement:
+                continue
             inherit_origin(statement.origin)
             if statement in pieces:
                 accumulate(adjoints, statement, _assembled(pieces.pop(statement), statement))
             adjoint = adjoints.pop(statement, None)
             if adjoint is None:
                 continue
-            active = [argument in varying for argument in statement.arguments]
+            arguments = [same.get(argument, argument) for argument in statement.arguments]
+            active = [argument in varying for argument in arguments]
             is_below_choice = statement in below_choices
             if is_below_choice or statement.primitive.name in ("where", "masked_product"):
-                below_choices.update(statement.arguments)
+                below_choices.update(arguments)
             product = masked_product if is_below_choice else multiply
             if statement.primitive is take_slice and observe is None:
                 piece = (statement.attributes["index"], dense(adjoint))
-                pieces.setdefault(statement.arguments[0], []).append(piece)
+                pieces.setdefault(arguments[0], []).append(piece)
                 continue
             contributions = adjoints_of(statement, adjoint, active, product)
             for position, contribution in enumerate(contributions):
                 if contribution is not None:
-                    argument = statement.arguments[position]
+                    argument = arguments[position]
                     contribution = _fitted(contribution, argument)
                     if observe is not None:
                         observe(statement, position, contribution)
@@ -102,6 +107,20 @@ def pull_back(
             if statement in pieces:
                 accumulate(adjoints, statement, _assembled(pieces[statement], statement))
     return [adjoints.get(statement) for statement in inputs]
+
+
+def _merged(
+    outputs: Sequence[Statement], inputs: Sequence[Statement], observe: Observer | None
+) -> dict[Statement, Statement]:
+    """For a statement that computes again what an earlier one has, the earlier one.
+
+    One that is used in two places then has one adjoint, the sum; the planner, which merges
+    statements as well, could not add up what was pulled back along separate ways. Where values are
+    there already nothing would be saved, and one who observes wants to see what was written.
+    """
+    if observe is not None or all(output.value is not None for output in outputs):
+        return {}
+    return same_values(outputs, inputs)
 
 
 def varying_statements(order: Sequence[Statement], inputs: Sequence[Statement]) -> set[Statement]:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from chainrule.graph.graph import Graph
+from chainrule.graph.graph import Graph, ancestors
 from chainrule.graph.statement import Statement, attribute_key
+
+
+def same_values(
+    outputs: Sequence[Statement], inputs: Sequence[Statement] = ()
+) -> dict[Statement, Statement]:
+    """``shared`` for what leads to ``outputs``, before it is known what it will be derived by.
+
+    Inputs and copies stay themselves, whatever else has their value: a derivative may be taken with
+    respect to one and not to the other.
+    """
+    apart = [s for s in ancestors(outputs, stop=inputs) if s.primitive.name in ("input", "copy")]
+    return shared(Graph(tuple(dict.fromkeys((*inputs, *apart))), tuple(outputs)))
 
 
 def shared(graph: Graph) -> dict[Statement, Statement]:

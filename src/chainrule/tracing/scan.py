@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.errors import ShapeError, TraceError
 from chainrule.graph.graph import Graph, ancestors
 from chainrule.graph.origin import current_origin
-from chainrule.graph.sharing import shared
+from chainrule.graph.sharing import same_values
 from chainrule.graph.statement import Statement, input_statement
 from chainrule.graph.table.control import scan as scan_row
 from chainrule.graph.table.structural import convert, item
@@ -92,9 +92,7 @@ def closed(outputs: list[Statement], inputs: list[Statement]) -> Graph:
     loop, and its adjoint summed up, by itself.
     """
     captured = captures(outputs, inputs)
-    # What a derivative may be taken with respect to is itself, whatever else has its value.
-    apart = [s for s in ancestors(captured) if s.primitive.name in ("input", "copy")]
-    same = shared(Graph(tuple(apart), tuple(captured)))
+    same = same_values(captured)
     once = list(dict.fromkeys(same[statement] for statement in captured))
     if len(once) < len(captured):
         body = Graph((*inputs, *captured), tuple(outputs))

@@ -1,0 +1,1 @@
+"""Libraries that differentiate: each makes a problem ready, in a process of its own."""
