@@ -16,9 +16,7 @@ from engines.serving import Ready, serve_engine
 
 def prepare(problem: Problem) -> Ready:
     """Functions of NumPy arrays."""
-    library = Library(
-        anp, lambda step, *args, **options: python_scan(step, anp.stack, *args, **options)
-    )
+    library = Library(anp, partial(python_scan, anp.stack))
     variables, data = problem.variables, problem.data
     count = len(variables)
 

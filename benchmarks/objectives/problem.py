@@ -85,13 +85,13 @@ def generator() -> np.random.Generator:
 
 
 def python_scan(
-    step: Callable[[Any, Any], tuple[Any, Any]],
     stack: Callable[[list[Any]], Any],
+    step: Callable[[Any, Any], tuple[Any, Any]],
     initial: Any,
     sequence: Any = None,
     length: int | None = None,
 ) -> tuple[Any, Any]:
-    """A loop with the interface of ``cr.scan`` for libraries that have none."""
+    """``cr.scan`` for libraries without a loop; ``stack`` makes one array of its outputs."""
     carry, outputs = initial, []
     for t in range(len(sequence) if sequence is not None else length or 0):
         carry, output = step(carry, None if sequence is None else sequence[t])
