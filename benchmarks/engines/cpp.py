@@ -1,4 +1,4 @@
-"""The LSTM objective in hand-written C++ (lstm.cpp), compiled here with the compiler that is found."""
+"""The LSTM objective in hand-written C++ (lstm.cpp), built with the compiler that is found."""
 
 from __future__ import annotations
 
