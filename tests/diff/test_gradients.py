@@ -245,3 +245,30 @@ def test_other_structures_are_errors(direction: Any) -> None:
     point = {"a": 1.0, "b": 1.0}
     with pytest.raises(ShapeError, match=r"the tangent is .* dict with \['a'\], \['b'\]"):
         cr.jvp(lambda p: p["a"] * p["b"], (point,), (direction,))
+
+
+def test_a_sigmoid_that_is_written_out_is_finite_everywhere():
+    def f(x):
+        return np.sum(1 / (1 + np.exp(-x)))
+
+    x = np.array([-800.0, -30.0, 0.0, 2.0, 800.0])
+    y = 1 / (1 + np.exp(-np.clip(x, -700, 700)))
+    np.testing.assert_allclose(cr.compile(cr.grad(f))(x), y * (1 - y), rtol=1e-12, atol=1e-300)
+    second = cr.compile(cr.grad(lambda x: np.sum(cr.grad(f)(x) * x)))
+    slope = y * (1 - y)
+    np.testing.assert_allclose(second(x), slope + x * slope * (1 - 2 * y), rtol=1e-9, atol=1e-290)
+
+
+def test_what_only_looks_like_a_sigmoid():
+    for f in (
+        lambda x: np.sum(1 / (1 + np.exp(x))),
+        lambda x: np.sum(2 / (1 + np.exp(-x))),
+        lambda x: np.sum(1 / (2 + np.exp(-x))),
+        lambda x: np.sum(1 / (np.exp(-x) + 1)),
+        lambda x: np.sum(np.ones((2, 1)) / (1 + np.exp(-x))),
+        lambda x: np.sum(1 / (1 + np.exp(-x)) * np.exp(-x)),
+        lambda x: np.sum(np.where(x > 0, 1 / (1 + np.exp(-x)), x)),
+    ):
+        x = np.array([-1.0, 0.5, 2.0])
+        np.testing.assert_allclose(cr.compile(cr.grad(f))(x), cr.grad(f)(x), rtol=1e-12)
+        np.testing.assert_allclose(cr.compile(f)(x), f(x), rtol=1e-12)

@@ -183,3 +183,46 @@ def test_equal_values_to_differentiate_by_stay_two():
     # f = a^3 + b a^2 + b a + b; at a = b = z the sum of both slopes is 6 z^2 + 2 z + 1.
     assert cr.grad(slope)(2.0) == pytest.approx(12 * 2.0 + 2)
     assert slope(2.0) == pytest.approx(6 * 4 + 2 * 2 + 1)
+
+
+def logistic(w, xs):
+    """A recurrence whose body has an exponential, a hyperbolic tangent and a product."""
+
+    def body(h, x):
+        return np.tanh(h @ w) / (1 + np.exp(-x)) + np.exp(-h * h), h
+
+    last, hs = cr.scan(body, xs[0], xs)
+    return np.sum(last * last) + np.sum(hs[-1])
+
+
+def scans(graph):
+    return [s for s in graph.statements if s.primitive.name == "scan"]
+
+
+def names_in(scan):
+    body = scan.attributes["body"]
+    return {s.primitive.name for s in body.statements[len(body.inputs) :]}
+
+
+def test_the_backward_loop_reads_what_was_costly():
+    w, xs = np.random.default_rng(0).normal(size=(2, 3, 3))
+    compiled = cr.compile(cr.grad(logistic, (0, 1)))
+    forward, backward = scans(compiled.graph(w, xs))
+    assert {"exp", "tanh", "matmul"} <= names_in(forward)
+    assert not {"exp", "tanh"} & names_in(backward)
+    for found, expected in zip(compiled(w, xs), cr.grad(logistic, (0, 1))(w, xs), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_results_of_loops_that_nobody_reads_are_dropped():
+    w, xs = np.random.default_rng(0).normal(size=(2, 3, 3))
+    (value,) = scans(cr.compile(logistic).graph(w, xs))
+    assert len(value.shape) == 2  # The last carry and the output: no history, nothing costly.
+    forward, _ = scans(cr.compile(cr.grad(logistic, (0, 1))).graph(w, xs))
+    # Beside these the history of the carry, and tanh, 1 / (1 + exp) and exp.
+    assert len(forward.shape) == 6
+
+
+def test_equals_differences_in_every_order():
+    w, xs = np.random.default_rng(0).normal(size=(2, 3, 3)) / 2
+    cr.check_grads(logistic, (w, xs), order=2)

@@ -13,6 +13,7 @@ from chainrule.diff.reverse import dense
 from chainrule.errors import TraceError
 from chainrule.graph.graph import Graph
 from chainrule.graph.origin import current_origin
+from chainrule.graph.pruning import without_unused_results
 from chainrule.graph.rowsparse import RowSparse
 from chainrule.graph.statement import Statement, input_statement, plain
 from chainrule.run import make_plan
@@ -120,7 +121,7 @@ class Program:
             for leaf in result.leaves
             if _is_array(leaf)
         ]
-        self.graph = Graph(tuple(inputs), tuple(outputs))
+        self.graph = without_unused_results(Graph(tuple(inputs), tuple(outputs)))
         self._check_captures()
         self.plan = make_plan(self.graph, executor, threads)
 

@@ -73,8 +73,8 @@ def tangents_of(
 
 def _is_fixed_zero(tangent: Statement) -> bool:
     """Whether a tangent is zero and follows from constants, so that it stays zero."""
-    value = tangent.value
-    if value is None or isinstance(tangent.dtype, tuple) or np.any(value):
+    value = tangent.value if isinstance(tangent, Statement) else None
+    if value is None or isinstance(value, tuple) or np.any(value):
         return False
     return all(
         statement.is_constant or (statement.arguments and statement.primitive is not copy)

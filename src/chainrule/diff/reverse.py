@@ -19,6 +19,7 @@ import numpy as np
 
 from chainrule.diff.forward import partial_times, tangent_of
 from chainrule.graph.graph import ancestors
+from chainrule.graph.idioms import sigmoid_argument
 from chainrule.graph.origin import inherit_origin, preserved_origin
 from chainrule.graph.primitive import Kind, Primitive
 from chainrule.graph.sharing import same_values
@@ -91,6 +92,15 @@ def pull_back(
             if is_below_choice or statement.primitive.name in ("where", "masked_product"):
                 below_choices.update(arguments)
             product = masked_product if is_below_choice else multiply
+            inner = sigmoid_argument(statement) if same else None
+            if inner is not None:
+                inner = same.get(inner, inner)
+                if is_below_choice:
+                    below_choices.add(inner)
+                if inner in varying:
+                    partial = statement * (1 - statement)
+                    accumulate(adjoints, inner, product(dense(adjoint), partial))
+                continue
             if statement.primitive is take_slice and observe is None:
                 piece = (statement.attributes["index"], dense(adjoint))
                 pieces.setdefault(arguments[0], []).append(piece)

@@ -1,8 +1,8 @@
 """Derivatives of loops: the tangent of a scan is a scan, and so is its adjoint, run backwards.
 
-The backward scan reads the carries that the forward scan saved at the start of each step, computes
-the step again and pulls the adjoints back through it; the adjoints of values that every step reads
-are accumulated in carries of their own.
+The backward scan reads the carries that the forward scan saved at the start of each step, and the
+results that were costly; it computes the rest of the step again and pulls the adjoints back through
+it. The adjoints of values that every step reads are accumulated in carries of their own.
 
 Source: Griewank and Walther, Evaluating Derivatives (2008), chapter 12 (the storage of loops).
 """
@@ -154,12 +154,17 @@ def scan_adjoint(statement: Statement, adjoint: Parts, active: list[bool]) -> Sl
     terms = pulled[len(varying) + len(varying_xs) :]
     new_sums = [total + term for total, term in zip(sums, terms, strict=True)]
     outputs = (*new_carries, *new_sums, *x_adjoints)
-    reached = set(ancestors(outputs))
+    # Results that the forward loop has stacked are read, not computed again.
+    stacked_ys = {results[carries + i]: i for i in range(loop.outputs)}
+    for value in values:
+        stacked_ys.pop(value, None)
+    reached = set(ancestors(outputs, stop=[*values, *stacked_ys]))
     needed = [i for i in range(carries) if values[i] in reached]
+    read = {y: i for y, i in stacked_ys.items() if y in reached and not y.is_constant}
     back = Graph(
         (
             *carry_adjoints.values(), *sums,
-            *(values[i] for i in needed), *values[carries:first],
+            *(values[i] for i in needed), *read, *values[carries:first],
             *y_adjoints.values(), *saved_adjoints.values(),
             *values[first:],
         ),
@@ -170,11 +175,11 @@ def scan_adjoint(statement: Statement, adjoint: Parts, active: list[bool]) -> Sl
     result = scan(
         *(or_zeros(given.get(i), loop.initial[i]) for i in varying),
         *(zeros_like(loop.constants[i]) for i in varying_constants),
-        *histories, *loop.xs,
+        *histories, *(item(statement, position=carries + i) for i in read.values()), *loop.xs,
         *(given[carries + i] for i in seen_ys), *(given[offset + n] for n in seen_saved),
         *loop.constants,
         body=back, carries=len(varying) + len(sums),
-        sequences=len(needed) + len(loop.xs) + len(seen_ys) + len(seen_saved),
+        sequences=len(needed) + len(read) + len(loop.xs) + len(seen_ys) + len(seen_saved),
         length=loop.length, reverse=not loop.reverse, saved=(),
     )  # fmt: skip
     found: Slots = [None] * len(statement.arguments)

@@ -180,8 +180,9 @@ class Graph:
     def __str__(self) -> str:
         names = {statement: f"v{i}" for i, statement in enumerate(self.statements)}
         lines = []
+        inputs = set(self.inputs)  # Those of a loop's body may be statements around it.
         for statement, name in names.items():
-            if statement.primitive.name == "input":
+            if statement in inputs or statement.primitive.name == "input":
                 right = f"input {statement.attributes.get('name', '')}".rstrip()
             elif self.is_known(statement) and statement.shape == ():
                 right = f"constant {statement.value}"

@@ -18,6 +18,12 @@ from chainrule.tracing.record import is_tracing, result_statement, tracing
 from chainrule.tracing.traced import Traced, as_statement, lower
 from chainrule.tracing.trees import Tree
 
+# Rows that cost more than the memory for their result, and whose derivatives read that result.
+COSTLY = frozenset({
+    "exp", "exp2", "expm1", "tan", "tanh", "sqrt", "cbrt", "sigmoid", "power", "divide",
+    "reciprocal", "softmax", "log_softmax", "logsumexp", "matmul", "dense", "einsum",
+})  # fmt: skip
+
 
 def scan(
     function: Callable[[Any, Any], tuple[Any, Any]],
@@ -70,7 +76,9 @@ def scan(
     next_carry = _checked(next_tree, carry_tree, carries)
     outputs = [result_statement(lower(leaf), "the body of scan") for leaf in output_tree.leaves]
     inputs = [*body_carry, *body_x]
-    body = closed([*next_carry, *outputs], inputs)
+    # A derivative of the loop will want what was costly to compute, beside the carries.
+    costly = results_to_keep([*next_carry, *outputs], inputs) if is_tracing() else []
+    body = closed([*next_carry, *outputs, *costly], inputs)
     captured = body.inputs[len(inputs) :]
     differentiable = [i for i, c in enumerate(carries) if c.is_differentiable]
     statement = scan_row(
@@ -83,6 +91,18 @@ def scan(
         carry_tree.rebuild(results[: len(carries)]),
         output_tree.rebuild(results[len(carries) :]),
     )
+
+
+def results_to_keep(outputs: list[Statement], inputs: list[Statement]) -> list[Statement]:
+    """What a body computes at some cost and its derivative reads: stacked like its outputs."""
+    depends = set(inputs)
+    found = []
+    for statement in ancestors(outputs, stop=inputs):
+        if any(argument in depends for argument in statement.arguments):
+            depends.add(statement)
+            if statement.primitive.name in COSTLY and statement not in outputs:
+                found.append(statement)
+    return found
 
 
 def closed(outputs: list[Statement], inputs: list[Statement]) -> Graph:

@@ -15,7 +15,7 @@ from chainrule.run.native.rules import (
 
 # fmt: off
 _ELEMENTWISE = [
-    "add", "subtract", "masked_product", "divide", "negative", "square", "reciprocal",
+    "add", "subtract", "masked_product", "negative", "square", "reciprocal",
     "remainder", "abs", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt",
     "logaddexp", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "hypot", "sinh",
     "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf", "sigmoid", "softplus", "leaky_relu",
@@ -29,6 +29,7 @@ RULES: dict[str, Rule] = {
         elementwise.elementwise,
     ),
     "multiply": elementwise.gate_or_multiply,
+    "divide": elementwise.divide_or_sigmoid,
     "power": elementwise.power,
     "relu": elementwise.relu,
     "where": elementwise.where,

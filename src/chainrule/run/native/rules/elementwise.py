@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.graph.idioms import sigmoid_argument
 from chainrule.graph.statement import Statement
 from chainrule.run.native.arrays import Array, constant_array, core_dtype
 from chainrule.run.native.lowering import Lowering
@@ -68,6 +69,17 @@ def gate_or_multiply(plan: Lowering, s: Statement) -> Array:
                 label="multiply(greater)",
             )
     return elementwise(plan, s)
+
+
+def divide_or_sigmoid(plan: Lowering, s: Statement) -> Array:
+    """A quotient; 1 / (1 + exp(-x)) is a single instruction."""
+    x = sigmoid_argument(s)
+    if x is None or not has_kernel("sigmoid", s.dtype):
+        return elementwise(plan, s)
+    kernel = f"sigmoid.{core_dtype(s.dtype)}"
+    return plan.elementwise(
+        s, lambda chain, x: chain.apply(kernel, x), plan.array(x), label="sigmoid"
+    )
 
 
 def power(plan: Lowering, s: Statement) -> Array:
