@@ -124,8 +124,7 @@ public:
             for (size_t l = layers_; l-- > 0;)
                 backward(layer_[l], slope[l], tape_[t * layers_ + l], back[2 * l], back[2 * l + 1],
                          dx);
-            for (int i = 0; i < padded; ++i)
-                extra_slope[0].of[i] += dx.of[i] * sequence_[t].of[i];
+            for (int i = 0; i < padded; ++i) extra_slope[0].of[i] += dx.of[i] * sequence_[t].of[i];
         }
         for (const Layer& layer : slope)
             for (const Row* row : {layer.weight, layer.bias})
@@ -164,7 +163,8 @@ private:
         }
     }
 
-    // dh and dc: by the layer's state after the step, then before it; dx: by its output, then input.
+    // dh and dc: by the layer's state after the step, then before it; dx: by its output, then
+    // input.
     static void backward(const Layer& p, Layer& d, const Step& s, Row& dh, Row& dc, Row& dx) {
         for (int i = 0; i < padded; ++i) {
             const double out = dh.of[i] + dx.of[i];

@@ -184,8 +184,13 @@ private:
             copy_range<true>(store.item, from, base, store.axes, start, n);
             return;
         }
-        for (int64_t i = 0; i < n; ++i)
-            copy_range<true>(store.item, from, base, store.axes, start + i, 1);
+        alignas(64) char copies[1024];
+        const int64_t most = std::min(n, static_cast<int64_t>(sizeof copies) / store.item);
+        for (int64_t i = 0; i < most; ++i)
+            std::memcpy(copies + i * store.item, from, static_cast<size_t>(store.item));
+        for (int64_t i = 0; i < n; i += most)
+            copy_range<true>(store.item, copies, base, store.axes, start + i,
+                             std::min(most, n - i));
     }
 
     // Values that live in scratch share it with those that are no longer needed.
