@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.graph import Graph, RowSparse, input_statement
+from chainrule.graph import Graph, Kind, RowSparse, input_statement
 from chainrule.run import EXECUTORS, make_plan, native
 from chainrule.tracing.traced import Traced, lower
+from chainrule.tracing.trees import Tree
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "graph"))
-from samples import DIFFERENTIABLE, EVERY, Sample
+from samples import DIFFERENTIABLE, EVERY, ROWS, SAMPLES, Sample
 
 OTHERS = [e for e in EXECUTORS if e != "numpy" and (e != "native" or native.available())]
 pytestmark = pytest.mark.skipif(not OTHERS, reason="there is no executor but the reference")
@@ -30,7 +32,11 @@ WITHOUT_KERNEL = {
     "argsort", "cholesky", "det", "einsum", "inv", "logabsdet", "signdet", "solve",
     "triangular_solve", "row_sparse", "add_row_sparse",
 }  # fmt: skip
-SCAN = {"scan", "item", "join"}
+# Elementwise rows without a derivative.
+COMPARING = {
+    "sign", "floor", "ceil", "trunc", "rint", "floor_divide", "equal", "not_equal", "less",
+    "less_equal", "greater", "greater_equal", "isnan", "isinf", "isfinite", "logical_not",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -93,19 +99,64 @@ def test_values(sample: Sample, dtype: Any, executor: str) -> None:
         assert set(reasons) <= expected | {r for r in reasons if "int64" in r or "of nothing" in r}
 
 
+def spread_out(array: np.ndarray) -> np.ndarray:
+    wide = np.zeros(tuple(2 * n for n in array.shape), array.dtype)
+    view = wide[tuple(slice(None, None, 2) for _ in array.shape)]
+    view[...] = array
+    return view
+
+
+def backwards(array: np.ndarray) -> np.ndarray:
+    turned = (slice(None, None, -1),) * array.ndim
+    return np.array(array[turned])[turned]
+
+
+def repeated(array: np.ndarray) -> np.ndarray:
+    """Strides of 0 along the axes on which the entries happen to be the same."""
+    for axis in range(array.ndim):
+        first = array.take([0], axis) if array.shape[axis] else array
+        if np.array_equal(np.broadcast_to(first, array.shape), array):
+            array = first
+    return array
+
+
+def unaligned(array: np.ndarray) -> np.ndarray:
+    memory = np.zeros(array.nbytes + 1, np.uint8)
+    view = memory[1:].view(array.dtype).reshape(array.shape)
+    view[...] = array
+    return view
+
+
+LAYOUTS = {
+    "spread": spread_out,
+    "Fortran": np.asfortranarray,
+    "backwards": backwards,
+    "unaligned": unaligned,
+    "read-only": lambda a: np.broadcast_to(repeated(a), a.shape),
+}
+
+
 @by_executor
 @pytest.mark.parametrize("sample", EVERY, ids=str)
 def test_arrays_that_are_not_contiguous(sample: Sample, executor: str) -> None:
-    values = []
-    for argument in sample.arguments:
-        array = np.asarray(argument)
-        spread = np.zeros(tuple(2 * n for n in array.shape), array.dtype)
-        view = spread[tuple(slice(None, None, 2) for _ in array.shape)] if array.ndim else spread
-        view[...] = array
-        values.append(view if array.ndim else array[()])
-    inputs = staged(values)
-    result = sample.primitive(*inputs, **sample.attributes)
-    assert_agree(Graph(inputs, (result,)), values, executor)
+    arrays = [np.asarray(argument) for argument in sample.arguments]
+    inputs = staged(arrays)
+    graph = Graph(inputs, (sample.primitive(*inputs, **sample.attributes),))
+    expected = make_plan(graph, "numpy")(*(a[()] for a in arrays))
+    plan = make_plan(graph, executor)
+    for layout in LAYOUTS.values():
+        values = [layout(array) if array.ndim else array[()] for array in arrays]
+        for found, wanted in zip(plan(*values), expected, strict=True):
+            assert_same(found, wanted)
+
+
+def test_layouts_are_what_they_are_called() -> None:
+    x = np.ones((2, 3))
+    assert not spread_out(x).flags.c_contiguous and not unaligned(x).flags.aligned
+    assert backwards(x).strides == (-24, -8) and LAYOUTS["Fortran"](x).strides == (8, 16)
+    assert LAYOUTS["read-only"](x).strides == (0, 0)
+    for layout in LAYOUTS.values():
+        np.testing.assert_array_equal(layout(x), x)
 
 
 @by_executor
@@ -140,7 +191,7 @@ def objective(sample: Sample) -> Any:
         statements = [lower(a) if isinstance(a, Traced) else a for a in arguments]
         result = Traced(sample.primitive(*statements, **sample.attributes))
         size = int(np.prod(np.shape(result), dtype=int))
-        weights = np.cos(np.arange(float(size))).reshape(np.shape(result))
+        weights = np.cos(np.arange(float(size))).reshape(np.shape(result)).astype(result.dtype)
         return np.sum(np.sin(result * weights) + result * weights)
 
     return f
@@ -159,12 +210,16 @@ SMOOTH = [s for s in DIFFERENTIABLE if differentiable(s)]
 
 
 @by_executor
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
 @pytest.mark.parametrize("sample", SMOOTH, ids=str)
-def test_gradients(sample: Sample, executor: str) -> None:
+def test_gradients(sample: Sample, dtype: Any, executor: str) -> None:
+    values, attributes = with_dtype(sample, dtype)
+    sample = replace(sample, attributes=attributes)
     gradient = cr.grad(objective(sample), argnums=real_positions(sample))
-    expected = cr.compile(gradient, executor="numpy")(*sample.arguments)
-    found = cr.compile(gradient, executor=executor)(*sample.arguments)
+    expected = cr.compile(gradient, executor="numpy")(*values)
+    found = cr.compile(gradient, executor=executor)(*values)
     for a, b in zip(found, expected, strict=True):
+        assert np.asarray(a).dtype == dtype or "dtype" in attributes
         assert_same(a, b)
 
 
@@ -206,6 +261,86 @@ def test_odd_shapes(name: str, shape: tuple[int, int], executor: str) -> None:
     found = cr.compile(ODD[name], executor=executor)(x)
     for a, b in zip(found, expected, strict=True):
         assert_same(a, b)
+
+
+# One entry, ends of vectors and of blocks of every width, several blocks.
+LENGTHS = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 127, 1000, 4099)
+ELEMENTWISE = [n for n, row in ROWS.items() if row.kind is Kind.ELEMENTWISE or n in COMPARING]
+
+
+@by_executor
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_vectors_of_every_length(name: str, dtype: Any, executor: str) -> None:
+    """Value and derivative in entry i are those of entry i alone, however long the vector is."""
+    sample = next(s for s in SAMPLES[name] if np.ndim(s.arguments[0]) == 1)
+    period = np.size(sample.arguments[0])
+    values, attributes = with_dtype(sample, dtype)
+    row = sample.primitive
+
+    def both(*arguments: Any) -> Any:
+        y = Traced(row(*map(lower, arguments), **attributes))
+        if row.kind is Kind.CONSTANT:
+            return y
+
+        def total(*arguments: Any) -> Any:
+            return np.sum(Traced(row(*map(lower, arguments), **attributes)))
+
+        return y, cr.grad(total, argnums=tuple(range(len(arguments))))(*arguments)
+
+    f, reference = (cr.compile(both, executor=e) for e in (executor, "numpy"))
+    short = [np.broadcast_to(v, (period,)) for v in values]
+    expected = Tree(reference(*short)).leaves
+    for length in LENGTHS:
+        entries = np.arange(length) % period
+        found = Tree(f(*(v[entries] for v in short))).leaves
+        for a, b in zip(found, expected, strict=True):
+            assert_same(a, np.asarray(b)[entries])
+
+
+BROADCAST = [((3, 1), (1, 4)), ((), (2, 3)), ((0, 1), (1, 3)), ((5,), (2, 1, 5)), ((1, 1), (1,))]
+
+
+@by_executor
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+@pytest.mark.parametrize("shapes", BROADCAST, ids=str)
+def test_operands_of_different_shapes(shapes: Any, dtype: Any, executor: str) -> None:
+    rng = np.random.default_rng(2)
+    x, y = (np.asarray(rng.uniform(0.5, 2, shape)).astype(dtype)[()] for shape in shapes)
+
+    def f(x: Any, y: Any) -> Any:
+        z = np.where(x > y, x * y, x / y) + np.maximum(x, y) ** 2 - np.arctan2(x, y)
+        return np.sum(z * np.cos(x - y))
+
+    derivative = cr.value_and_grad(f, argnums=(0, 1))
+    second = cr.grad(lambda x, y: sum(np.sum(g * g) for g in cr.grad(f, (0, 1))(x, y)), (0, 1))
+    for function in (derivative, second):
+        expected = Tree(cr.compile(function, executor="numpy")(x, y)).leaves
+        found = Tree(cr.compile(function, executor=executor)(x, y)).leaves
+        for a, b in zip(found, expected, strict=True):
+            assert_same(a, b)
+
+
+@by_executor
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_huge_arrays(dtype: Any, executor: str) -> None:
+    """Millions of entries: several threads' worth, sums that lose nothing, tall products."""
+    rng = np.random.default_rng(4)
+    x, w = rng.normal(size=(700_001, 3)).astype(dtype), rng.normal(size=(3, 2)).astype(dtype)
+    rows = rng.integers(-len(x), len(x), 1000)
+
+    def f(x: Any, w: Any) -> Any:
+        y = np.tanh(x @ w)
+        return np.mean(y * y) + np.mean(np.max(x, axis=1)) + np.sum(x[rows] * x[rows, ::-1])
+
+    gradient = cr.value_and_grad(f, argnums=(0, 1))
+    # In float64, so that the sums of millions of float32 are measured and not compared.
+    expected = Tree(cr.compile(gradient, executor="numpy")(x.astype(float), w.astype(float))).leaves
+    found = Tree(cr.compile(gradient, executor=executor)(x, w)).leaves
+    relative = 1e-10 if dtype.itemsize == 8 else 1e-4
+    for a, b in zip(found, expected, strict=True):
+        assert np.asarray(a).dtype == dtype
+        np.testing.assert_allclose(a, b, rtol=relative, atol=relative * np.abs(b).max())
 
 
 @by_executor
