@@ -1,7 +1,10 @@
 // Elementwise arithmetic over blocks, compiled once for each instruction set.
 
+#include "angles.hpp"
 #include "chainrule/kernels.hpp"
+#include "error_function.hpp"
 #include "functions.hpp"
+#include "library.hpp"
 #include "simd_tables.hpp"
 
 #if defined(__clang__)
@@ -40,6 +43,52 @@ void unary(void* out, const void* first, const void*, const void*, int64_t n, un
     const A* a = static_cast<const A*>(first);
     CHAINRULE_INDEPENDENT
     for (int64_t i = 0; i < n; ++i) r[i] = F::of(a[i]);
+}
+
+// As many entries at a time as fill some vectors; the last ones are filled up. So a short array
+// costs no more than a round one, and entries that are not plain are few enough to be done singly.
+template <class F, class T>
+void careful_unary(void* out, const void* first, const void*, const void*, int64_t n, unsigned) {
+    constexpr int64_t width = 64 / sizeof(T);
+    T* r = static_cast<T*>(out);
+    const T* a = static_cast<const T*>(first);
+    for (int64_t start = 0; start < n; start += width) {
+        const int64_t count = n - start < width ? n - start : width;
+        T x[width], y[width];
+        bool plain = true;
+        for (int64_t i = 0; i < width; ++i) x[i] = i < count ? a[start + i] : T{1};
+        for (int64_t i = 0; i < width; ++i) plain &= F::is_plain(x[i]);
+        for (int64_t i = 0; i < width; ++i) y[i] = F::of(x[i]);
+        if (!plain)
+            for (int64_t i = 0; i < width; ++i)
+                if (!F::is_plain(x[i])) y[i] = F::otherwise(x[i]);
+        for (int64_t i = 0; i < count; ++i) r[start + i] = y[i];
+    }
+}
+
+template <class F, class T>
+void careful_binary(void* out, const void* first, const void* second, const void*, int64_t n,
+                    unsigned scalars) {
+    constexpr int64_t width = 64 / sizeof(T);
+    T* r = static_cast<T*>(out);
+    const T* a = static_cast<const T*>(first);
+    const T* b = static_cast<const T*>(second);
+    const int64_t a_step = scalars & 1u ? 0 : 1, b_step = scalars & 2u ? 0 : 1;
+    for (int64_t start = 0; start < n; start += width) {
+        const int64_t count = n - start < width ? n - start : width;
+        T x[width], y[width], z[width];
+        bool plain = true;
+        for (int64_t i = 0; i < width; ++i) {
+            x[i] = i < count ? a[(start + i) * a_step] : T{1};
+            y[i] = i < count ? b[(start + i) * b_step] : T{1};
+        }
+        for (int64_t i = 0; i < width; ++i) plain &= F::is_plain(x[i], y[i]);
+        for (int64_t i = 0; i < width; ++i) z[i] = F::of(x[i], y[i]);
+        if (!plain)
+            for (int64_t i = 0; i < width; ++i)
+                if (!F::is_plain(x[i], y[i])) z[i] = F::otherwise(x[i], y[i]);
+        for (int64_t i = 0; i < count; ++i) r[start + i] = z[i];
+    }
 }
 
 template <class F, class R, class A>
@@ -113,7 +162,7 @@ BINARY(Maximum, ((x >= y) | (x != x)) ? x : y)
 BINARY(Minimum, ((x <= y) | (x != x)) ? x : y)
 BINARY(Gate, x * (y > T{0} ? T{1} : T{0}))
 BINARY(MaskedProduct, x == T{0} ? T{0} : x * y)
-BINARY(Power, library_pow(x, y))
+BINARY(LogAddExp, logarithm_of_sum(x, y))
 BINARY(Arctan2, library_atan2(x, y))
 BINARY(Hypot, library_hypot(x, y))
 BINARY(LeakyRelu, x > T{0} ? x : y * x)
@@ -129,13 +178,11 @@ UNARY(Sqrt, library_sqrt(x))
 UNARY(Cbrt, library_cbrt(x))
 UNARY(Exp, exponential(x))
 UNARY(Exp2, library_exp2(x))
-UNARY(Expm1, library_expm1(x))
+UNARY(Expm1, exponential_minus_1(x))
 UNARY(Log, logarithm(x))
 UNARY(Log2, library_log2(x))
 UNARY(Log10, library_log10(x))
-UNARY(Log1p, library_log1p(x))
-UNARY(Sin, library_sin(x))
-UNARY(Cos, library_cos(x))
+UNARY(Log1p, logarithm_of_1_plus(x))
 UNARY(Tan, library_tan(x))
 UNARY(Arcsin, library_asin(x))
 UNARY(Arccos, library_acos(x))
@@ -146,11 +193,12 @@ UNARY(Tanh, hyperbolic_tangent(x))
 UNARY(Arcsinh, library_asinh(x))
 UNARY(Arccosh, library_acosh(x))
 UNARY(Arctanh, library_atanh(x))
-UNARY(Erf, library_erf(x))
+UNARY(Erf, error_function(x))
+UNARY(Softplus, soft_plus(x))
 UNARY(Sigmoid, logistic(x))
 UNARY(Relu, ((x >= T{0}) | (x != x)) ? x : T{0})
 UNARY(Silu, x * logistic(x))
-UNARY(Gelu, T(0.5) * x * (T{1} + library_erf(x * T(0.70710678118654752440))))
+UNARY(Gelu, T(0.5) * x * (T{1} + error_function(x * T(0.70710678118654752440))))
 UNARY(Floor, library_floor(x))
 UNARY(Ceil, library_ceil(x))
 UNARY(Trunc, library_trunc(x))
@@ -172,25 +220,35 @@ COMPARE(NotEqual, x != y)
 // clang-format on
 
 struct Elu {
-    template <class T> static T of(T x, T alpha) { return x > T{0} ? x : alpha * library_expm1(x); }
-};
-
-struct LogAddExp {
-    template <class T> static T of(T x, T y) {
-        if (x == y) return x + T(0.69314718055994530942);
-        const T difference = x - y;
-        if (difference > 0) return x + library_log1p(exponential(-difference));
-        if (difference <= 0) return y + library_log1p(exponential(difference));
-        return difference;  // NaN
+    template <class T> static T of(T x, T alpha) {
+        return x > T{0} ? x : alpha * exponential_minus_1(x);
     }
 };
 
-struct Softplus {
-    template <class T> static T of(T x) {
-        const T size = x < T{0} ? -x : x;
-        const T excess = library_log1p(exponential(-size));
-        return x > T{0} ? x + excess : excess;
+// Functions that are computed in another way where an operand is not plain.
+struct Sin {
+    template <class T> static T of(T x) { return sine(x); }
+    template <class T> static T otherwise(T x) { return library_sin(x); }
+    template <class T> static bool is_plain(T x) { return library_fabs(x) <= T(largest_angle); }
+};
+
+struct Cos {
+    template <class T> static T of(T x) { return cosine(x); }
+    template <class T> static T otherwise(T x) { return library_cos(x); }
+    template <class T> static bool is_plain(T x) { return library_fabs(x) <= T(largest_angle); }
+};
+
+// In float32 by logarithm and exponential in float64, whose errors vanish when it is rounded.
+struct Power {
+    static float of(float x, float y) {
+        return static_cast<float>(
+            exponential(static_cast<double>(y) * logarithm(static_cast<double>(x))));
     }
+    static float otherwise(float x, float y) { return library_pow(x, y); }
+    static bool is_plain(float x, float y) {
+        return (x > 0.0f) & (x < HUGE_VALF) & (library_fabs(y) < HUGE_VALF);
+    }
+    static double of(double x, double y) { return library_pow(x, y); }
 };
 
 // The remainder has the sign of the divisor, and the quotient is rounded down.
@@ -229,6 +287,11 @@ struct To {
     {name "." type, &unary<F, R, A>, 1, TypeOf<R>::value, {TypeOf<A>::value, {}, {}}}
 #define ENTRY_2(name, F, type, R, A) \
     {name "." type, &binary<F, R, A>, 2, TypeOf<R>::value, {TypeOf<A>::value, TypeOf<A>::value, {}}}
+#define CAREFUL_1(name, F, type, T) \
+    {name "." type, &careful_unary<F, T>, 1, TypeOf<T>::value, {TypeOf<T>::value, {}, {}}}
+#define CAREFUL_2(name, F, type, T) \
+    {name "." type, &careful_binary<F, T>, 2, TypeOf<T>::value, \
+     {TypeOf<T>::value, TypeOf<T>::value, {}}}
 #define ENTRY_3(name, type, T)                                                         \
     {name "." type, &select<T>, 3, TypeOf<T>::value,                                   \
      {DType::boolean, TypeOf<T>::value, TypeOf<T>::value}}
@@ -259,7 +322,8 @@ const BlockEntry entries[] = {
     ENTRY_2("logical_or", Either, "bool", boolean, boolean),
     ENTRY_1("logical_not", Not, "bool", boolean, boolean),
     FLOATS_2("divide", Divide),
-    FLOATS_2("power", Power),
+    CAREFUL_2("power", Power, "f32", float),
+    ENTRY_2("power", Power, "f64", double, double),
     FLOATS_2("arctan2", Arctan2),
     FLOATS_2("hypot", Hypot),
     FLOATS_2("logaddexp", LogAddExp),
@@ -289,8 +353,10 @@ const BlockEntry entries[] = {
     FLOATS_1("log2", Log2),
     FLOATS_1("log10", Log10),
     FLOATS_1("log1p", Log1p),
-    FLOATS_1("sin", Sin),
-    FLOATS_1("cos", Cos),
+    CAREFUL_1("sin", Sin, "f32", float),
+    CAREFUL_1("sin", Sin, "f64", double),
+    CAREFUL_1("cos", Cos, "f32", float),
+    CAREFUL_1("cos", Cos, "f64", double),
     FLOATS_1("tan", Tan),
     FLOATS_1("arcsin", Arcsin),
     FLOATS_1("arccos", Arccos),

@@ -1,6 +1,7 @@
 // Reductions and maps of contiguous rows, compiled once for each instruction set.
 
 #include "functions.hpp"
+#include "library.hpp"
 #include "simd_tables.hpp"
 
 namespace chainrule::CHAINRULE_SIMD {

@@ -82,15 +82,33 @@ def divide_or_sigmoid(plan: Lowering, s: Statement) -> Array:
     )
 
 
+# Exponents whose powers are products or quotients, within an ulp or two of the power itself.
+_POWERS: dict[float, tuple[str, ...]] = {
+    2: ("square",),
+    3: ("square", "multiply"),
+    4: ("square", "square"),
+    -1: ("reciprocal",),
+    -2: ("square", "reciprocal"),
+}
+
+
 def power(plan: Lowering, s: Statement) -> Array:
-    """A power; a square where the exponent is 2."""
+    """A power; products where the exponent is a small whole number."""
     exponent = s.arguments[1]
     known = plan.graph.is_known(exponent) and exponent not in plan.inputs
-    if known and exponent.shape == () and exponent.value == 2 and has_kernel("square", s.dtype):
-        base = plan.as_dtype(plan.array(s.arguments[0]), s.dtype)
-        kernel = f"square.{core_dtype(s.dtype)}"
-        return plan.elementwise(s, lambda chain, x: chain.apply(kernel, x), base)
-    return elementwise(plan, s)
+    steps = _POWERS.get(float(exponent.value)) if known and exponent.shape == () else None
+    if steps is None or not all(has_kernel(name, s.dtype) for name in steps):
+        return elementwise(plan, s)
+    base = plan.as_dtype(plan.array(s.arguments[0]), s.dtype)
+
+    def compute(chain: Chain, x: int) -> int:
+        value = x
+        for name in steps:
+            operands = (value, x) if name == "multiply" else (value,)
+            value = chain.apply(f"{name}.{core_dtype(s.dtype)}", *operands)
+        return value
+
+    return plan.elementwise(s, compute, base)
 
 
 def relu(plan: Lowering, s: Statement) -> Array:
