@@ -9,6 +9,7 @@ import pytest
 import chainrule as cr
 import chainrule.functions as F
 from chainrule import nn
+from chainrule.api.compile import PROGRAMS
 from chainrule.errors import ChainruleError, TraceError
 from chainrule.graph.graph import Graph
 from chainrule.run import EXECUTORS
@@ -230,6 +231,36 @@ def test_a_compiled_network_follows_its_parameters():
         np.testing.assert_allclose(fast(x), net(x), rtol=1e-6, err_msg=path)
         net.assign({path: part.value + 0.5})
     np.testing.assert_allclose(fast(x), net(x), rtol=1e-6)
+
+
+def test_a_compiled_method_of_a_network_follows_its_parameters():
+    class Doubled(nn.Dense):
+        def twice(self, x, factor=2.0):
+            return factor * self(x)
+
+    net, x = Doubled(2, 3, seed=0), np.ones((1, 2), np.float32)
+    for fast, plain in ((cr.compile(net.twice), net.twice), (cr.compile(net.forward), net)):
+        np.testing.assert_allclose(fast(x), plain(x), rtol=1e-6)
+        net.assign({"weight": net.weight.value + 1.0})
+        np.testing.assert_allclose(fast(x), plain(x), rtol=1e-6)
+    np.testing.assert_allclose(cr.compile(net.twice)(x, factor=3.0), 3 * net(x), rtol=1e-6)
+
+
+def test_the_programs_used_last_are_kept():
+    traced = []
+
+    def power(x, n):
+        traced.append(n)
+        return x**n
+
+    fast = cr.compile(power, static=1)
+    for n in range(PROGRAMS + 1):
+        assert fast(1.5, n) == 1.5**n
+        fast(1.5, 1)  # In use all the time.
+    assert len(fast._programs) == PROGRAMS
+    traced.clear()
+    assert fast(1.5, 1) == 1.5 and fast(1.5, PROGRAMS) == 1.5**PROGRAMS and traced == []
+    assert fast(1.5, 0) == 1.0 and traced == [0]
 
 
 def test_a_method_can_be_compiled():

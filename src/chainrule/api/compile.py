@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,9 @@ from chainrule.tracing.record import result_statement, runs_as_written, tracing
 from chainrule.tracing.traced import Traced, lower
 from chainrule.tracing.trees import Tree
 
+# How many programs a compiled function keeps; of more, those used longest ago are traced anew.
+PROGRAMS = 64
+
 
 class Compiled:
     """A function that is traced once for each structure, shape and dtype of its arguments."""
@@ -38,8 +43,10 @@ class Compiled:
         self.static = frozenset([static] if isinstance(static, int) else static)
         self.executor = executor
         # The parameters of a network are arguments too: they change when it is trained.
-        self._module = function if hasattr(type(function), "tree_children") else None
+        owner = function.__self__ if isinstance(function, MethodType) else function
+        self._module = owner if hasattr(type(owner), "tree_children") else None
         self._programs: dict[Any, Program] = {}
+        self._lock = threading.Lock()
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -61,9 +68,12 @@ class Compiled:
         key = (tree.key(), tuple(_signature(leaf) for leaf in tree.leaves))
         program = self._programs.get(key)
         if program is None:
-            program = self._programs[key] = Program(
-                self.function, tree, self.executor, self.threads
-            )
+            program = Program(self.function, tree, self.executor, self.threads)
+        with self._lock:  # The last one used goes to the end, the first one leaves.
+            self._programs.pop(key, None)
+            self._programs[key] = program
+            while len(self._programs) > PROGRAMS:
+                del self._programs[next(iter(self._programs))]
         return tree, program
 
     def graph(self, *args: Any, **options: Any) -> Graph:
@@ -103,8 +113,11 @@ class Program:
             else:
                 entered.append(leaf.value if isinstance(leaf, Fixed) else leaf)
         args, options, module = tree.rebuild(entered)
+        if module is not None:  # The same method of a network whose parameters are traced.
+            method = function.__func__ if isinstance(function, MethodType) else None
+            function = module if method is None else partial(method, module)
         with tracing():
-            result = Tree((function if module is None else module)(*args, **options))
+            result = Tree(function(*args, **options))
         for part in result.objects:
             if isinstance(part, Parameter) and not part.trainable and _is_traced(part.value):
                 raise TraceError(
@@ -209,10 +222,11 @@ def compile(
     """Trace ``function`` once per shape and dtype of its arguments and run it as a plan.
 
     The plan allocates its memory once, shares common subexpressions and skips Python. Derivatives
-    compile as well: ``cr.compile(cr.grad(f))``.
+    compile as well: ``cr.compile(cr.grad(f))``. The 64 programs used last are kept.
 
     Args:
-        function: NumPy code; arguments and results may be nested and may contain modules.
+        function: NumPy code; arguments and results may be nested and may contain modules. A network
+            or a method of one follows the network's parameters when they change.
         static: positions of arguments whose values, not only shapes, shape the program: loop
             counts, names of activations. Each new value is traced anew.
         executor: which executor runs it, "numpy" or "native"; the default one without it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +60,36 @@ class NonFinite:
 
 def is_finite(value: Any) -> bool:
     """Whether every number in ``value`` is finite; whole numbers and truth values always are."""
-    array = as_array(value)
-    if array is None:
-        return value is None or all(map(is_finite, value))
-    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
+    return first_lost(value) is None
+
+
+def first_lost(value: Any) -> Any:
+    """The first number in ``value`` that is NaN or infinite, None where all are finite.
+
+    >>> first_lost((np.ones(3), np.array([1.0, -np.inf, np.nan])))
+    np.float64(-inf)
+    """
+    if value is None or isinstance(value, tuple | list):
+        lost = (first_lost(part) for part in value or ())
+        return next((number for number in lost if number is not None), None)
+    array = np.asarray(value.rows if isinstance(value, RowSparse) else value)
+    if array.dtype.kind not in "fc":
+        return None
+    finite = np.isfinite(array)
+    return None if finite.all() else array[~finite].flat[0]
+
+
+def first_birth(statements: Iterable[Statement]) -> Statement | None:
+    """The first of some statements with values that is not finite though its operands all are.
+
+    What is infinite on purpose, a mask for example, is a constant, and what it gives no birth.
+    """
+    for statement in statements:
+        if statement.is_constant or is_finite(statement.value):
+            continue
+        if all(is_finite(argument.value) for argument in statement.arguments):
+            return statement
+    return None
 
 
 def first_nonfinite(graph: Graph, values: Sequence[Any]) -> NonFinite | None:

@@ -13,6 +13,7 @@ from chainrule.graph.graph import ancestors
 from chainrule.graph.origin import Origin
 from chainrule.graph.rowsparse import RowSparse
 from chainrule.graph.statement import Statement, constant
+from chainrule.show.nonfinite import first_birth, first_lost
 from chainrule.tracing.record import enter_tree, tracing
 from chainrule.tracing.traced import as_statement, lower
 from chainrule.tracing.trees import Tree
@@ -65,19 +66,15 @@ def first_nonfinite(objective: Callable[..., Any], parameters: Any, *others: Any
         seed = constant(np.ones((), total.dtype)[()])
         adjoints = pull_back([total], [seed], inputs)
     names = dict(zip(inputs, tree.paths, strict=True))
-    for statement in ancestors([total, *(a for a in adjoints if a is not None)]):
-        wrong = _first_wrong(statement)
-        # A mask may hold infinities on purpose: constants are not births.
-        if wrong is None or statement.is_constant:
-            continue
-        if statement in names:
-            return Birth("parameter", names[statement].strip("[']"), wrong, (), None)
-        if any(_first_wrong(argument) is not None for argument in statement.arguments):
-            continue
-        operands = tuple(_described(argument, names) for argument in statement.arguments)
-        phase = "forward" if statement.serial <= total.serial else "backward"
-        return Birth(phase, statement.primitive.name, wrong, operands, statement.origin)
-    return None
+    birth = first_birth(ancestors([total, *(a for a in adjoints if a is not None)]))
+    if birth is None:
+        return None
+    wrong = float(first_lost(birth.value))
+    if birth in names:
+        return Birth("parameter", names[birth].strip("[']"), wrong, (), None)
+    operands = tuple(_described(argument, names) for argument in birth.arguments)
+    phase = "forward" if birth.serial <= total.serial else "backward"
+    return Birth(phase, birth.primitive.name, wrong, operands, birth.origin)
 
 
 def explain(birth: Birth | None, step: int, epoch: int, rate: float, inputs: Any) -> str:
@@ -103,17 +100,6 @@ def explain(birth: Birth | None, step: int, epoch: int, rate: float, inputs: Any
         f"training diverged at step {step} (epoch {epoch}); the weights of the step before were "
         f"kept\n  {found}\n  what to try: {'; '.join(advice)}"
     )
-
-
-def _first_wrong(statement: Statement) -> float | None:
-    """The first entry that is NaN or infinite, None where all are finite."""
-    value = statement.value
-    parts = value if isinstance(value, tuple) else (value,)
-    for part in parts:
-        array = np.asarray(part.rows if isinstance(part, RowSparse) else part)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            return float(array[~np.isfinite(array)].ravel()[0])
-    return None
 
 
 def _described(statement: Statement, names: dict[Statement, str]) -> str:
