@@ -14,7 +14,9 @@ class Multiply final : public Ranged<Multiply> {
 public:
     Multiply(const Description& d, const Op& op, Scratch& scratch)
         : a_(d.input(op, 0), 2), b_(d.input(op, 1), 2), c_(d.output(op, 0), 2),
-          bias_(d.input(op, op.inputs.size() - 1)), has_bias_(op.inputs.size() == 3),
+          has_bias_(op.ints[1] != 0), has_gate_(op.ints[2] != 0),
+          bias_(d.input(op, has_bias_ ? 2 : 0)),
+          gate_(d.input(op, has_gate_ ? op.inputs.size() - 1 : 0), 2),
           dtype_(d.output(op, 0).dtype) {
         const Slot &a = d.input(op, 0), &b = d.input(op, 1), &c = d.output(op, 0);
         const size_t n = c.shape.size();
@@ -22,20 +24,16 @@ public:
         const auto stride = [](const Slot& s, size_t axis, int64_t otherwise) {
             return s.shape[axis] == 1 ? otherwise : s.strides[axis];
         };
-        product_ = {c.shape[n - 2],
-                    c.shape[n - 1],
-                    a.shape[n - 1],
-                    nullptr,
-                    a.strides[n - 2],
-                    stride(a, n - 1, 1),
-                    nullptr,
-                    b.strides[n - 2],
-                    stride(b, n - 1, 1),
-                    nullptr,
-                    stride(c, n - 2, c.shape[n - 1]),
-                    nullptr,
-                    op.ints[0] != 0,
-                    nullptr};
+        product_.m = c.shape[n - 2];
+        product_.n = c.shape[n - 1];
+        product_.k = a.shape[n - 1];
+        product_.a_row = a.strides[n - 2];
+        product_.a_column = stride(a, n - 1, 1);
+        product_.b_row = b.strides[n - 2];
+        product_.b_column = stride(b, n - 1, 1);
+        product_.c_row = stride(c, n - 2, c.shape[n - 1]);
+        product_.relu = op.ints[0] != 0;
+        if (has_gate_) product_.gate_row = d.input(op, op.inputs.size() - 1).strides[n - 2];
         if (a.shape[n - 2] == 1) product_.a_row = std::max<int64_t>(product_.k, 1);
         if (b.shape[n - 2] == 1) product_.b_row = std::max<int64_t>(product_.n, 1);
         const bool loaded =
@@ -47,7 +45,7 @@ public:
                     fits(product_.b_row, product_.b_column, product_.k, product_.n) &&
                     product_.c_row >= product_.n &&
                     std::max({product_.m, product_.n, product_.k, product_.c_row}) < INT32_MAX;
-        scratch.need(product_scratch);
+        scratch.need(row_kernels(dtype_).prepare(product_));
         split(work * static_cast<double>(c_.count));
     }
 
@@ -63,21 +61,25 @@ public:
             const char* b = b_.begin(frame, matrix);
             char* c = c_.begin(frame, matrix);
             const char* bias = has_bias_ ? bias_.in(frame) : nullptr;
+            const char* gate = has_gate_ ? gate_.begin(frame, matrix) : nullptr;
             const int64_t start = first * strip_;
             if (by_columns_) {
                 p.n = std::min(p.n, last * strip_) - start;
                 b += start * p.b_column * item;
                 c += start * item;
                 if (bias) bias += start * item;
+                if (gate) gate += start * item;
             } else {
                 p.m = std::min(p.m, last * strip_) - start;
                 a += start * p.a_row * item;
                 c += start * p.c_row * item;
+                if (gate) gate += start * p.gate_row * item;
             }
             p.a = a;
             p.b = b;
             p.c = c;
             p.bias = bias;
+            p.gate = gate;
             if (!use_blas_) row_kernels(dtype_).multiply(p);
             else if (dtype_ == DType::f32) call_blas<float>(p, blas().sgemm);
             else call_blas<double>(p, blas().dgemm);
@@ -128,19 +130,22 @@ private:
         reinterpret_cast<Gemm<T, Integer>>(function)(
             &tb, &ta, &n, &m, &k, &one, static_cast<const T*>(p.b), &ldb,
             static_cast<const T*>(p.a), &lda, &beta, c, &ldc);
-        if (p.relu)
-            for (int64_t i = 0; i < p.m; ++i)
-                for (int64_t j = 0; j < p.n; ++j) {
-                    T& v = c[i * p.c_row + j];
-                    v = v <= T{0} ? T{0} : v;
-                }
+        const T* gate = static_cast<const T*>(p.gate);
+        if (!p.relu && !gate) return;
+        for (int64_t i = 0; i < p.m; ++i)
+            for (int64_t j = 0; j < p.n; ++j) {
+                T& v = c[i * p.c_row + j];
+                if (p.relu) v = v <= T{0} ? T{0} : v;
+                if (gate) v *= gate[i * p.gate_row + j] > T{0} ? T{1} : T{0};
+            }
     }
 
     Rows a_, b_, c_;
+    bool has_bias_, has_gate_, use_blas_, by_columns_ = false;
     Place bias_;
-    bool has_bias_, use_blas_, by_columns_ = false;
+    Rows gate_;
     DType dtype_;
-    Product product_;
+    Product product_{};
     int64_t strip_ = 1, strips_ = 1;
 };
 

@@ -1,191 +1,243 @@
-// Products of matrices in tiles that stay in registers, compiled once for each instruction set.
+// Products of matrices, compiled once for each instruction set.
 //
-// A tile of c has up to six rows and two vectors of columns. Column panels of b are copied end to
-// end where they are used often or lie unfavourably; a is read where it lies, with any strides.
-// Against a BLAS this saves the calls, the copies of a and the passes of bias and activation.
-//
-// Source of the tiling: K. Goto and R. van de Geijn, Anatomy of high-performance matrix
-// multiplication (2008).
+// Against a BLAS this saves calls, copies where the matrices are small, and the passes of bias,
+// activation and gate.
 
+#include "dots.hpp"
+#include "packing.hpp"
 #include "simd_tables.hpp"
 
 namespace chainrule::CHAINRULE_SIMD {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64;
-#elif defined(__AVX2__)
-constexpr int vector_bytes = 32;
-#else
-constexpr int vector_bytes = 16;
-#endif
+// Of b, as much as stays in the first cache while a passes by; of a, what stays in the second.
+constexpr int64_t most_depth = 384, most_rows_of_a = 144, most_columns = 2048;
 
-#if defined(__GNUC__)
-template <class T>
-struct VectorOf {
-    typedef T Type __attribute__((vector_size(vector_bytes)));
-    static constexpr int width = vector_bytes / sizeof(T);
-};
-#else
-template <class T>
-struct VectorOf {
-    typedef T Type;
-    static constexpr int width = 1;
-};
-#endif
-
-constexpr int64_t depth = 384;  // How much of k is summed before c is written.
-constexpr int tile_rows = 6;
-
-template <class V, class T>
-inline V load(const T* p) {
-    V v;
-    __builtin_memcpy(&v, p, sizeof v);
-    return v;
+int64_t parts(int64_t length, int64_t most) {
+    return length > most ? (length + most - 1) / most : 1;
 }
 
-template <class V, class T>
-inline void store(T* p, V v) {
-    __builtin_memcpy(p, &v, sizeof v);
+int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+
+// The length of parts of almost equal length, a multiple of `step`.
+int64_t part(int64_t length, int64_t most, int64_t step) {
+    const int64_t count = parts(length, most);
+    const int64_t each = ((length + count - 1) / count + step - 1) / step * step;
+    return each > 0 ? each : step;
 }
 
-template <class T>
-struct Part {
-    int64_t k;
-    const T* a;
-    int64_t a_row, a_column;
-    const T* b;
-    int64_t b_row;
-    T* c;
-    int64_t c_row;
-    const T* bias;  // added in the first part of k, or null
-    bool first, relu;
+// How a product is cut.
+struct Cut {
+    int vectors;
+    int64_t depth, rows, columns;
+    bool pack_a, pack_b, keep_b;
 };
 
-template <class T, int rows, int vectors>
-void tile(const Part<T>& part) {
-    using V = typename VectorOf<T>::Type;
-    constexpr int width = VectorOf<T>::width;
-    V sum[rows][vectors];
-    for (int j = 0; j < vectors; ++j) {
-        const V start = part.first && part.bias ? load<V>(part.bias + j * width) : V{};
-        for (int i = 0; i < rows; ++i)
-            sum[i][j] = part.first ? start : load<V>(part.c + i * part.c_row + j * width);
-    }
-    const T* a = part.a;
-    const T* b = part.b;
-    for (int64_t p = 0; p < part.k; ++p, a += part.a_column, b += part.b_row) {
-        V right[vectors];
-        for (int j = 0; j < vectors; ++j) right[j] = load<V>(b + j * width);
-        for (int i = 0; i < rows; ++i) {
-            const V left = a[i * part.a_row] - V{};  // x - 0 is x, which x + 0 is not for -0
-            for (int j = 0; j < vectors; ++j) sum[i][j] += left * right[j];
-        }
-    }
-    for (int i = 0; i < rows; ++i)
-        for (int j = 0; j < vectors; ++j) {
-            V v = sum[i][j];
-            if (part.relu) v = v <= V{} ? V{} : v;
-            store(part.c + i * part.c_row + j * width, v);
-        }
+template <class T>
+Cut cut_of(const Product& p) {
+    Cut cut{};
+    cut.vectors = p.m <= most_rows(4) && p.n > 2 * width<T> ? 4 : p.n > width<T> ? 2 : 1;
+    const int64_t panel = cut.vectors * width<T>;
+    cut.depth = part(p.k, most_depth, chunk);
+    const int64_t tiles = parts(p.m, most_rows(cut.vectors));
+    // Copies of a pay where many panels of b meet it, and where its strides would not fit.
+    cut.pack_a = (p.a_column != 1 && p.a_row != 1) || (p.n >= 12 * panel && p.m * p.k >= 8192);
+    cut.rows = cut.pack_a ? part(p.m, most_rows_of_a, most_rows(cut.vectors)) : p.m;
+    cut.columns = part(p.n, most_columns, panel);
+    cut.pack_b = p.b_column != 1 || tiles > 4;
+    cut.keep_b = cut.pack_b && p.m > cut.rows;
+    return cut;
 }
 
 template <class T, int vectors>
-void tile_of(int64_t rows, const Part<T>& part) {
-    switch (rows) {
-        case 1: return tile<T, 1, vectors>(part);
-        case 2: return tile<T, 2, vectors>(part);
-        case 3: return tile<T, 3, vectors>(part);
-        case 4: return tile<T, 4, vectors>(part);
-        case 5: return tile<T, 5, vectors>(part);
-        default: return tile<T, 6, vectors>(part);
+class Multiplication {
+public:
+    Multiplication(const Product& p, const Cut& cut)
+        : p_(p), cut_(cut), a_{static_cast<const T*>(p.a), p.a_row, p.a_column},
+          b_{static_cast<const T*>(p.b), p.b_row, p.b_column} {
+        packed_b_ = static_cast<T*>(p.scratch);
+        packed_a_ = packed_b_ + (cut.keep_b ? cut.columns : panel) * cut.depth;
+    }
+
+    void run() {
+        for (int64_t column = 0; column < p_.n; column += cut_.columns)
+            for (int64_t start = 0; start == 0 || start < p_.k; start += cut_.depth)
+                for (int64_t row = 0; row < p_.m; row += cut_.rows)
+                    block(row, least(p_.m - row, cut_.rows), column,
+                          least(p_.n - column, cut_.columns), start,
+                          least(p_.k - start, cut_.depth));
+    }
+
+private:
+    static constexpr int64_t panel = vectors * width<T>, rows_of_tile = most_rows(vectors);
+
+    void block(int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t start,
+               int64_t count) {
+        const int64_t tiles = parts(rows, rows_of_tile);
+        const int64_t each = rows / tiles, more = rows % tiles;  // the first `more` have one more
+        if (cut_.pack_a) {
+            T* to = packed_a_;
+            for (int64_t i = 0, t = 0; t < tiles; ++t) {
+                const int64_t height = each + (t < more);
+                pack_rows(a_.from(row + i, start), height, count, to);
+                i += height;
+                to += height * cut_.depth;
+            }
+        }
+        Tile<T> tile{};
+        tile.k = count;
+        tile.c_row = p_.c_row;
+        tile.gate_row = p_.gate_row;
+        tile.first = start == 0;
+        tile.last = start + count >= p_.k;
+        tile.relu = p_.relu;
+        for (int64_t j = column; j < column + columns; j += panel) {
+            const int64_t used = least(p_.n - j, panel);
+            const Matrix<T> right = b_.from(start, j);
+            tile.b = right.start;
+            tile.b_row = right.row;
+            if (cut_.pack_b || used < panel) {
+                T* to = cut_.keep_b ? packed_b_ + (j - column) * cut_.depth : packed_b_;
+                if (row == 0 || !cut_.keep_b) pack_columns(right, count, used, panel, to);
+                tile.b = to;
+                tile.b_row = panel;
+            }
+            tile.bias = p_.bias ? static_cast<const T*>(p_.bias) + j : nullptr;
+            const T* packed = packed_a_;
+            for (int64_t i = row, t = 0; t < tiles; ++t) {
+                const int64_t height = each + (t < more);
+                const bool chunks = cut_.pack_a && a_.column == 1;
+                tile.a = cut_.pack_a ? packed : a_.at(i, start);
+                tile.a_step = cut_.pack_a ? height : a_.column == 1 ? a_.row : a_.column;
+                tile.c = static_cast<T*>(p_.c) + i * p_.c_row + j;
+                tile.gate =
+                    p_.gate ? static_cast<const T*>(p_.gate) + i * p_.gate_row + j : nullptr;
+                const Lies lies = chunks           ? Lies::chunks
+                                  : a_.column == 1 ? Lies::rows
+                                                   : Lies::columns;
+                if (used == panel) run_tile(lies, height, tile);
+                else run_edge(lies, height, used, tile);
+                i += height;
+                packed += height * cut_.depth;
+            }
+        }
+    }
+
+    static void run_tile(Lies lies, int64_t rows, const Tile<T>& tile) {
+        switch (lies) {
+            case Lies::rows: return tile_of_rows<T, vectors, Lies::rows, rows_of_tile>(rows, tile);
+            case Lies::columns:
+                return tile_of_rows<T, vectors, Lies::columns, rows_of_tile>(rows, tile);
+            default: return tile_of_rows<T, vectors, Lies::chunks, rows_of_tile>(rows, tile);
+        }
+    }
+
+    // A tile of which some columns are outside of the product: computed aside.
+    static void run_edge(Lies lies, int64_t rows, int64_t used, Tile<T> tile) {
+        T c[rows_of_tile * panel], gate[rows_of_tile * panel], bias[panel];
+        T* target = tile.c;
+        const int64_t c_row = tile.c_row;
+        if (!tile.first) copy_in(target, c_row, rows, used, c);
+        if (tile.gate) {
+            copy_in(tile.gate, tile.gate_row, rows, used, gate);
+            tile.gate = gate;
+            tile.gate_row = panel;
+        }
+        if (tile.bias) {
+            copy_in(tile.bias, 0, 1, used, bias);
+            tile.bias = bias;
+        }
+        tile.c = c;
+        tile.c_row = panel;
+        run_tile(lies, rows, tile);
+        for (int64_t i = 0; i < rows; ++i)
+            for (int64_t j = 0; j < used; j += width<T>)
+                store_part(target + i * c_row + j, load<Vector<T>>(c + i * panel + j),
+                           least(used - j, width<T>));
+    }
+
+    static void copy_in(const T* from, int64_t row, int64_t rows, int64_t used, T* to) {
+        for (int64_t i = 0; i < rows; ++i)
+            for (int64_t j = 0; j < panel; j += width<T>)
+                store(to + i * panel + j,
+                      j < used ? load_part(from + i * row + j, least(used - j, width<T>))
+                               : Vector<T>{});
+    }
+
+    const Product& p_;
+    const Cut& cut_;
+    Matrix<T> a_, b_;
+    T *packed_a_, *packed_b_;
+};
+
+template <class T>
+void multiply_tiles(const Product& product) {
+    const Cut cut = cut_of<T>(product);
+    switch (cut.vectors) {
+        case 1: return Multiplication<T, 1>(product, cut).run();
+        case 2: return Multiplication<T, 2>(product, cut).run();
+        default: return Multiplication<T, 4>(product, cut).run();
     }
 }
 
-// Columns [column, column + used) of the product, where `used` is at most `vectors` vectors.
-template <class T, int vectors>
-void panel(const Product& product, int64_t column, int64_t used) {
-    constexpr int full = vectors * VectorOf<T>::width;
-    const T* b = static_cast<const T*>(product.b) + column * product.b_column;
-    T* c = static_cast<T*>(product.c) + column;
-    const T* bias = product.bias ? static_cast<const T*>(product.bias) + column : nullptr;
-    T* packed = static_cast<T*>(product.scratch);
-    T edge[tile_rows * full], edge_bias[full];
-    const bool partial = used < full;
-    if (partial && bias) {
-        for (int j = 0; j < full; ++j) edge_bias[j] = j < used ? bias[j] : T{0};
-        bias = edge_bias;
-    }
-    const bool pack = partial || product.b_column != 1 || product.m > 4 * tile_rows;
-    for (int64_t start = 0; start == 0 || start < product.k; start += depth) {
-        const int64_t count = product.k - start < depth ? product.k - start : depth;
-        const bool last = start + depth >= product.k;
-        const T* right = b + start * product.b_row;
-        if (pack) {
-            if (product.b_column == 1 && !partial) {
-                for (int64_t p = 0; p < count; ++p)
-                    for (int j = 0; j < full; ++j)
-                        packed[p * full + j] = right[p * product.b_row + j];
-            } else {
-                for (int j = 0; j < full; ++j)
-                    for (int64_t p = 0; p < count; ++p)
-                        packed[p * full + j] =
-                            j < used ? right[p * product.b_row + j * product.b_column] : T{0};
-            }
-            right = packed;
-        }
-        for (int64_t row = 0; row < product.m; row += tile_rows) {
-            const int64_t rows = product.m - row < tile_rows ? product.m - row : tile_rows;
-            T* target = c + row * product.c_row;
-            Part<T> part{
-                count,
-                static_cast<const T*>(product.a) + row * product.a_row + start * product.a_column,
-                product.a_row,
-                product.a_column,
-                right,
-                pack ? full : product.b_row,
-                target,
-                product.c_row,
-                bias,
-                start == 0,
-                last && product.relu};
-            if (!partial) {
-                tile_of<T, vectors>(rows, part);
-                continue;
-            }
-            part.c = edge;
-            part.c_row = full;
-            if (start > 0)
-                for (int64_t i = 0; i < rows; ++i)
-                    for (int64_t j = 0; j < full; ++j)
-                        edge[i * full + j] = j < used ? target[i * product.c_row + j] : T{0};
-            tile_of<T, vectors>(rows, part);
-            for (int64_t i = 0; i < rows; ++i)
-                for (int64_t j = 0; j < used; ++j)
-                    target[i * product.c_row + j] = edge[i * full + j];
-        }
-    }
+// Whether the columns would leave much of a tile unused, and the rows would not: then the transpose
+// is computed, as for the weights of a last layer.
+template <class T>
+bool is_tall(const Product& p) {
+    const int64_t padded = (p.n + width<T> - 1) / width<T> * width<T>;
+    return p.a_row == 1 && p.a_column != 1 && !p.bias && !p.gate && !p.relu &&
+           p.m >= 2 * width<T> && 5 * p.n <= 4 * padded && p.n <= 2 * width<T>;
+}
+
+Product transposed(const Product& p, void* c, void* scratch) {
+    Product t{};
+    t.m = p.n, t.n = p.m, t.k = p.k;
+    t.a = p.b, t.a_row = p.b_column, t.a_column = p.b_row;
+    t.b = p.a, t.b_row = p.a_column, t.b_column = p.a_row;
+    t.c = c, t.c_row = p.m;
+    t.scratch = scratch;
+    return t;
 }
 
 template <class T>
-void multiply(const Product& product) {
-    constexpr int width = VectorOf<T>::width;
-    int64_t column = 0;
-    while (column < product.n) {
-        const int64_t left = product.n - column;
-        if (left > width) {
-            panel<T, 2>(product, column, left < 2 * width ? left : 2 * width);
-            column += 2 * width;
-        } else {
-            panel<T, 1>(product, column, left);
-            column += width;
-        }
-    }
+void multiply_tall(const Product& p) {
+    T* c = static_cast<T*>(p.scratch);
+    multiply_tiles<T>(transposed(p, c, c + (p.m * p.n + 15) / 16 * 16));
+    T* to = static_cast<T*>(p.c);
+    for (int64_t i = 0; i < p.m; ++i)
+        for (int64_t j = 0; j < p.n; ++j) to[i * p.c_row + j] = c[j * p.m + i];
+}
+
+// What any strip of the product needs.
+template <class T>
+int64_t entries_for_tiles(const Product& p) {
+    const Cut cut = cut_of<T>(p);
+    const int64_t a = cut.pack_a ? most_rows_of_a + most_rows(1) : 0;
+    const int64_t b = 4 * width<T> + (cut.keep_b ? least(p.n, most_columns) : 0);
+    return (a + b) * cut.depth + 2 * width<T>;
+}
+
+template <class T>
+int64_t prepare(Product& p) {
+    p.dots = has_few_columns<T>(p);
+    int64_t entries = p.dots ? p.n * p.k : entries_for_tiles<T>(p);
+    if (is_tall<T>(p))
+        entries += p.m * p.n + 16 + entries_for_tiles<T>(transposed(p, nullptr, nullptr));
+    return entries * static_cast<int64_t>(sizeof(T));
+}
+
+template <class T>
+void multiply(const Product& p) {
+    if (p.dots) multiply_few_of<T, most_dots<T>>(p);
+    else if (is_tall<T>(p)) multiply_tall<T>(p);
+    else multiply_tiles<T>(p);
 }
 
 }  // namespace
 
 void multiply_f32(const Product& product) { multiply<float>(product); }
 void multiply_f64(const Product& product) { multiply<double>(product); }
+int64_t prepare_f32(Product& product) { return prepare<float>(product); }
+int64_t prepare_f64(Product& product) { return prepare<double>(product); }
 
 }  // namespace chainrule::CHAINRULE_SIMD

@@ -165,17 +165,18 @@ void sum_columns(void* result, const void* rows, int64_t count, int64_t columns,
 }
 
 template <class T>
-RowKernels row_kernels(void (*multiply)(const Product&)) {
+RowKernels row_kernels(void (*multiply)(const Product&), int64_t (*prepare)(Product&)) {
     return {{&sum<T>, &max<T>, &min<T>, &prod<T>, &logsumexp<T>, &norm<T>, &position<T, 1>,
              &position<T, -1>},
             {&softmax<T>, &log_softmax<T>, &cumsum<T>, &standardise<T>},
             &sum_columns<T>,
-            multiply};
+            multiply,
+            prepare};
 }
 
 }  // namespace
 
-RowKernels row_kernels_f32() { return row_kernels<float>(&multiply_f32); }
-RowKernels row_kernels_f64() { return row_kernels<double>(&multiply_f64); }
+RowKernels row_kernels_f32() { return row_kernels<float>(&multiply_f32, &prepare_f32); }
+RowKernels row_kernels_f64() { return row_kernels<double>(&multiply_f64, &prepare_f64); }
 
 }  // namespace chainrule::CHAINRULE_SIMD

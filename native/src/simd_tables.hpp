@@ -9,5 +9,7 @@ RowKernels row_kernels_f32();
 RowKernels row_kernels_f64();
 void multiply_f32(const Product& product);
 void multiply_f64(const Product& product);
+int64_t prepare_f32(Product& product);
+int64_t prepare_f64(Product& product);
 
 }  // namespace chainrule::CHAINRULE_SIMD

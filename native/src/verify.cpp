@@ -209,9 +209,9 @@ private:
     }
 
     void multiply() const {
-        require(op_.inputs.size() == 2 || op_.inputs.size() == 3, "a product of other than two");
-        arity(op_.inputs.size(), 1);
-        require(op_.ints.size() == 1, "an attribute is missing");
+        require(op_.ints.size() == 3, "an attribute is missing");
+        const bool has_bias = op_.ints[1] != 0, has_gate = op_.ints[2] != 0;
+        arity(size_t{2} + has_bias + has_gate, 1);
         const auto &a = in(0).shape, &b = in(1).shape, &c = out(0).shape;
         const size_t axes = c.size();
         require(axes >= 2 && a.size() == axes && b.size() == axes,
@@ -229,10 +229,15 @@ private:
         const auto& strides = out(0).strides;
         require(c[axes - 1] <= 1 || strides[axes - 1] == 1,
                 "a product whose rows are not contiguous");
-        if (op_.inputs.size() == 3)
+        if (has_bias)
             require(
                 in(2).shape.size() == 1 && in(2).shape[0] == c[axes - 1] && is_contiguous(in(2)),
                 "a bias that does not fit");
+        if (has_gate) {
+            const Slot& gate = in(op_.inputs.size() - 1);
+            require(gate.shape == c && (c[axes - 1] <= 1 || gate.strides[axes - 1] == 1),
+                    "a gate that does not fit");
+        }
     }
 
     // `whole` is indexed along its first axes, giving (or taking) `picked`.

@@ -30,8 +30,9 @@ enum class RowMap : uint8_t { softmax, log_softmax, cumsum, standardise };
 constexpr int row_reductions = 8;
 constexpr int row_maps = 4;
 
-// A product of matrices: c = a b (+ bias) (and max(c, 0)), with strides counted in entries.
-// `bias` has n entries, or is null. Rows of c are contiguous.
+// A product of matrices: c = a b, then (+ bias), (and max(c, 0)), (times gate > 0), with strides
+// counted in entries. `bias` has n entries, or is null; `gate` has the shape of c, or is null. Rows
+// of c and of the gate are contiguous.
 struct Product {
     int64_t m, n, k;
     const void* a;
@@ -41,10 +42,12 @@ struct Product {
     void* c;
     int64_t c_row;
     const void* bias;
+    const void* gate;
+    int64_t gate_row;
     bool relu;
-    void* scratch;  // product_scratch bytes, aligned to 64
+    bool dots;      // set by `prepare`: entries are summed along rows of a, for few columns
+    void* scratch;  // as many bytes as `prepare` says, aligned to 64
 };
-constexpr int64_t product_scratch = 512 * 64 * 8;
 
 // Functions of one floating type.
 struct RowKernels {
@@ -56,6 +59,9 @@ struct RowKernels {
     void (*sum_columns)(void* out, const void* rows, int64_t count, int64_t columns,
                         int64_t stride);
     void (*multiply)(const Product& product);
+    // Chooses how a product is computed; pointers do not matter. Returns the bytes of scratch that
+    // it and any strip of its rows or columns need.
+    int64_t (*prepare)(Product& product);
 };
 
 struct KernelTable {

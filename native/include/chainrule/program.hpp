@@ -39,7 +39,7 @@ enum class OpCode : uint8_t {
     reduce,          // ints: kind, number of trailing axes to reduce
     map_rows,        // ints: kind; floats: parameter; along the last axis
     cross_entropy,   // (logits, labels)
-    multiply,        // (a, b[, bias]), ints: relu; stacks of matrices
+    multiply,        // (a, b[, bias][, gate]), ints: relu, bias, gate; stacks of matrices
     gather,          // (x, index...): the first axes of x are indexed
     scatter_add,     // (values, index...), the output is zeroed first
     random_uniform,  // (key), ints: stream

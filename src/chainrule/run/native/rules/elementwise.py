@@ -17,6 +17,7 @@ from chainrule.run.native.operations import (
     has_kernel,
     is_zero,
 )
+from chainrule.run.native.rules import products
 
 COMPARISONS = frozenset({"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"})
 LOGICAL = frozenset({"logical_and", "logical_or", "logical_not"})
@@ -60,6 +61,9 @@ def gate_or_multiply(plan: Lowering, s: Statement) -> Array:
             continue
         x, bound = test.arguments
         if is_zero(bound.value) and x.dtype == s.dtype == other.dtype and x.shape == test.shape:
+            gated = products.gated(plan, s, plan.same[other], plan.array(x))
+            if gated is not None:
+                return gated
             kernel = f"gate.{core_dtype(s.dtype)}"
             return plan.elementwise(
                 s,

@@ -53,9 +53,38 @@ def product(plan: Lowering, s: Statement, bias: Array | None, shape: Shape | Non
         "multiply",
         [a, b] if bias is None else [a, b, bias],
         [target],
-        [0],
+        [0, int(bias is not None), 0],
         label="matmul" if bias is None else "dense",
         work=2 * target.size * a.shape[-1],
     )
     plan.products[result] = operation
+    return result
+
+
+def gated(plan: Lowering, s: Statement, factor: Statement, gate: Array) -> Array | None:
+    """``factor * (gate > 0)`` as part of the product that gives the factor.
+
+    Only where nobody but ``s``, the statement of the whole, reads the factor, and where the gate is
+    computed before it.
+    """
+    result = plan.arrays.get(factor)
+    operation = plan.products.get(result) if result is not None else None
+    if (
+        result is None
+        or operation is None
+        or operation.ints[0]
+        or operation.ints[2]
+        or factor in plan.outputs
+        or plan.users[factor] != [s]
+        or s.shape != factor.shape
+        or gate.shape != factor.shape
+        or not gate.is_contiguous()
+        or gate.storage.unit >= result.storage.unit
+    ):
+        return None
+    gate.storage.kept = True
+    gate.storage.last = max(gate.storage.last, result.storage.unit)
+    operation.inputs.append(gate.reshaped(operation.outputs[0].shape))
+    operation.ints[2] = 1
+    operation.label = f"gate({operation.label})"
     return result

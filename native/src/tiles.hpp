@@ -1,0 +1,132 @@
+// The innermost loop of a product of matrices: a tile of the result that stays in registers.
+//
+// A tile has some rows and some vectors of columns. Each step along k takes one row of b and one
+// entry of each row of a, of which a may lie in three ways.
+//
+// Source of the tiling: K. Goto and R. van de Geijn, Anatomy of high-performance matrix
+// multiplication (2008).
+#pragma once
+
+#include <utility>
+
+#include "vectors.hpp"
+
+#if defined(__GNUC__)
+#define CHAINRULE_INLINE __attribute__((always_inline)) inline
+#define CHAINRULE_LAMBDA __attribute__((always_inline))
+#else
+#define CHAINRULE_INLINE inline
+#define CHAINRULE_LAMBDA
+#endif
+
+namespace chainrule::CHAINRULE_SIMD {
+namespace {
+
+// Where entry (i, p) of a lies.
+enum class Lies {
+    rows,     // a[i * a_step + p]
+    columns,  // a[p * a_step + i]
+    chunks,   // copied: chunk entries of the first row, of the second, ..., then the next chunks
+};
+constexpr int chunk = 4;
+
+// As many sums as the registers hold beside a row of b and an entry of a; most often two vectors
+// wide, four where there are few rows.
+constexpr int most_rows(int vectors) { return (registers == 32 ? 24 : 12) / vectors; }
+
+template <class T>
+struct Tile {
+    int64_t k;
+    const T* a;
+    int64_t a_step;
+    const T* b;
+    int64_t b_row;
+    T* c;
+    int64_t c_row;
+    const T* bias;  // or null
+    const T* gate;  // or null
+    int64_t gate_row;
+    bool first, last;  // whether this is the first part of k, and the last
+    bool relu;
+};
+
+// Loops written out by the compiler's front end: what they index stays in registers then.
+template <int i>
+struct Constant {
+    static constexpr int value = i;
+};
+
+template <class F, int... i>
+CHAINRULE_INLINE void each_of(std::integer_sequence<int, i...>, const F& f) {
+    (f(Constant<i>{}), ...);
+}
+
+template <int count, class F>
+CHAINRULE_INLINE void unrolled(const F& f) {
+    each_of(std::make_integer_sequence<int, count>{}, f);
+}
+
+template <class T, int rows, int vectors, Lies lies>
+void tile(const Tile<T>& t) {
+    using V = Vector<T>;
+    V sum[rows][vectors];
+    unrolled<rows * vectors>(
+        [&](auto n) CHAINRULE_LAMBDA { sum[n.value / vectors][n.value % vectors] = V{}; });
+    const int64_t row = lies == Lies::rows ? t.a_step : lies == Lies::chunks ? chunk : 1;
+    const int64_t column = lies == Lies::columns ? t.a_step : 1;
+    const int64_t next = lies == Lies::chunks ? rows * chunk : chunk * column;
+    const int64_t b_row = t.b_row;
+    const T* a = t.a;
+    const T* b = t.b;
+    const auto step = [&](const T* left) CHAINRULE_LAMBDA {
+        V right[vectors];
+        unrolled<vectors>(
+            [&](auto j) CHAINRULE_LAMBDA { right[j.value] = load<V>(b + j.value * width<T>); });
+        unrolled<rows>([&](auto i) CHAINRULE_LAMBDA {
+            const V entry = left[i.value * row] - V{};  // x - 0 is x, which x + 0 is not for -0
+            unrolled<vectors>(
+                [&](auto j) CHAINRULE_LAMBDA { sum[i.value][j.value] += entry * right[j.value]; });
+        });
+        b += b_row;
+    };
+    // What is written next is asked for now: it may have left the cache.
+    unrolled<rows>([&](auto i)
+                       CHAINRULE_LAMBDA { __builtin_prefetch(t.c + i.value * t.c_row, 1); });
+    int64_t p = t.k;
+    for (; p >= chunk; p -= chunk, a += next) {
+        step(a);
+        step(a + column);
+        step(a + 2 * column);
+        step(a + 3 * column);
+    }
+    for (; p > 0; --p, a += column) step(a);
+    // What the first part of k adds to, and what follows the last, in an order like NumPy's.
+    const T* start = t.first ? t.bias : t.c;
+    const int64_t start_row = t.first ? 0 : t.c_row;
+    const T* gate = t.last ? t.gate : nullptr;
+    const bool relu = t.last && t.relu;
+    const auto each = [&](const auto& f) CHAINRULE_LAMBDA {
+        unrolled<rows * vectors>([&](auto n) CHAINRULE_LAMBDA {
+            constexpr int i = n.value / vectors, j = n.value % vectors;
+            f(sum[i][j], i, j * width<T>);
+        });
+    };
+    if (start)
+        each([&](V& v, int i, int j) CHAINRULE_LAMBDA { v += load<V>(start + i * start_row + j); });
+    if (relu) each([&](V& v, int, int) CHAINRULE_LAMBDA { v = v <= V{} ? V{} : v; });
+    if (gate)
+        each([&](V& v, int i, int j) CHAINRULE_LAMBDA {
+            v *= load<V>(gate + i * t.gate_row + j) > V{} ? T{1} - V{} : V{};
+        });
+    each([&](V& v, int i, int j) CHAINRULE_LAMBDA { store(t.c + i * t.c_row + j, v); });
+}
+
+template <class T, int vectors, Lies lies, int most>
+void tile_of_rows(int64_t rows, const Tile<T>& t) {
+    if constexpr (most > 1)
+        if (rows < most) return tile_of_rows<T, vectors, lies, most - 1>(rows, t);
+    tile<T, most, vectors, lies>(t);
+}
+
+}  // namespace
+}  // namespace chainrule::CHAINRULE_SIMD
