@@ -71,7 +71,7 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = common_arguments(str(__doc__), EXAMPLES, "networks.json", rounds=7)
+    parser = common_arguments(str(__doc__), EXAMPLES, "networks.json", rounds=5)
     works = [work.name for work in WORKS]
     parser.add_argument(
         "--only", action="append", choices=[*works, COLD], metavar="WORK",
@@ -83,7 +83,7 @@ def parse() -> argparse.Namespace:
         "--peers", metavar="NAMES", help=f"only these, by commas: {', '.join(_peers())}"
     )
     parser.add_argument(
-        "--seconds", type=float, default=0.3, help="length of a turn (default %(default)s)"
+        "--seconds", type=float, default=0.2, help="length of a turn (default %(default)s)"
     )
     parser.add_argument(
         "--data", type=Path, default=DATA, metavar="FOLDER",

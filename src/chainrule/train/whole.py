@@ -53,10 +53,15 @@ class WholeEpochs:
             self.reason = str(reason)
 
     def own(self, position: Position) -> None:
-        """Make the arrays of a position ones that nobody else has."""
+        """Make the arrays of a position ones that nobody else has.
+
+        They stay the same ones from then on, so that an epoch need not look for them.
+        """
         for name in ("parameters", "states", "memory"):
             tree = Tree(getattr(position, name))
             setattr(position, name, tree.rebuild([np.array(leaf) for leaf in tree.leaves]))
+        example = self._arguments(position, self.data.rows(slice(0, 1)))
+        self._values = _places(Tree((example, {})))
 
     def _arguments(self, position: Position, batch: Any) -> tuple[Any, ...]:
         inputs, targets, weights = batch
@@ -120,10 +125,11 @@ class WholeEpochs:
         loop, steps = self.loops[size], len(rates)
         keys = np.empty((steps, 2), np.int64)
         keys[:, 0], keys[:, 1] = self.seed, position.step + np.arange(steps)
-        values = {}
-        example = self._arguments(position, self.data.rows(slice(0, 1)))
-        for number, (argument, _, leaf) in enumerate(_places(Tree((example, {})))):
-            values[number] = {KEY: keys, RATE: rates}.get(argument, leaf)
+        of_steps = {KEY: keys, RATE: rates}
+        values = {
+            number: of_steps.get(argument, leaf)
+            for number, (argument, _, leaf) in enumerate(self._values)
+        }
         records = [np.full(steps, np.nan, dtype) for dtype in loop.recorded_dtypes]
         start = position.step
         try:
