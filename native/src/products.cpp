@@ -185,8 +185,8 @@ void multiply_tiles(const Product& product) {
 template <class T>
 bool is_tall(const Product& p) {
     const int64_t padded = (p.n + width<T> - 1) / width<T> * width<T>;
-    return p.a_row == 1 && p.a_column != 1 && !p.bias && !p.gate && !p.relu &&
-           p.m >= 2 * width<T> && 5 * p.n <= 4 * padded && p.n <= 2 * width<T>;
+    return p.a_row == 1 && p.a_column != 1 && !p.bias && !p.gate && !p.relu && p.m >= width<T> &&
+           5 * p.n <= 4 * padded && p.n <= 2 * width<T>;
 }
 
 Product transposed(const Product& p, void* c, void* scratch) {

@@ -57,12 +57,19 @@ class MapRows final : public Ranged<MapRows> {
 public:
     MapRows(const Slot& in, const Slot& out, RowMap kind, double parameter, Scratch& scratch)
         : in_(in, 1), out_(out, 1), parameter_(parameter),
-          kernel_(row_kernels(in.dtype).map[static_cast<size_t>(kind)]) {
+          kernel_(row_kernels(in.dtype).map[static_cast<size_t>(kind)]),
+          short_(row_kernels(in.dtype).softmax_short) {
+        is_short_ = kind == RowMap::softmax && in_.length <= short_row && in_.end_to_end() &&
+                    out_.end_to_end();
         scratch.need(in_.length * in_.item);
         divide(in_.count, row_nanoseconds(in_, 2));
     }
 
     void part(Frame& frame, int64_t begin, int64_t end) {
+        if (is_short_) {
+            short_(out_.begin(frame, begin), in_.begin(frame, begin), end - begin, in_.length);
+            return;
+        }
         for (int64_t row = begin; row < end; ++row) {
             const char* from = in_.packed(frame, row, frame.scratch);
             char* to = out_.one_run ? out_.begin(frame, row) : frame.scratch;
@@ -74,7 +81,9 @@ public:
 private:
     Rows in_, out_;
     double parameter_;
+    bool is_short_;
     void (*kernel_)(void*, const void*, int64_t, double);
+    void (*short_)(void*, const void*, int64_t, int64_t);
 };
 
 class CrossEntropy final : public Ranged<CrossEntropy> {
@@ -82,7 +91,9 @@ public:
     CrossEntropy(const Slot& logits, const Slot& labels, const Slot& out, Scratch& scratch)
         : logits_(logits, 1), labels_(labels, 0), out_(out), is_float_(out.dtype == DType::f32),
           last_(logits.shape.size() - 1),
-          kernel_(row_kernels(out.dtype).reduce[static_cast<size_t>(RowReduction::logsumexp)]) {
+          is_short_(logits_.length <= short_row && logits_.end_to_end()),
+          kernel_(row_kernels(out.dtype).reduce[static_cast<size_t>(RowReduction::logsumexp)]),
+          short_(row_kernels(out.dtype).logsumexp_short) {
         scratch.need(logits_.length * logits_.item);
         divide(logits_.count, row_nanoseconds(logits_, 2));
     }
@@ -96,13 +107,14 @@ private:
     template <class T>
     void part_as(Frame& frame, int64_t begin, int64_t end) {
         T* out = reinterpret_cast<T*>(out_.in(frame));
+        if (is_short_)
+            short_(out + begin, logits_.begin(frame, begin), end - begin, logits_.length);
         for (int64_t row = begin; row < end; ++row) {
             const T* x = reinterpret_cast<const T*>(logits_.packed(frame, row, frame.scratch));
             const int64_t label = *reinterpret_cast<const int64_t*>(labels_.begin(frame, row));
             const T chosen = x[checked(label, logits_.length, last_)];
-            T total;
-            kernel_(&total, x, logits_.length);
-            out[row] = total - chosen;
+            if (!is_short_) kernel_(out + row, x, logits_.length);
+            out[row] -= chosen;
         }
     }
 
@@ -110,7 +122,9 @@ private:
     Place out_;
     bool is_float_;
     size_t last_;
+    bool is_short_;
     void (*kernel_)(void*, const void*, int64_t);
+    void (*short_)(void*, const void*, int64_t, int64_t);
 };
 
 }  // namespace

@@ -55,6 +55,10 @@ public:
     void unpack(const Frame& frame, int64_t row, char* memory) const {
         copy_range<true>(item, memory, begin(frame, row), inner_, 0, length);
     }
+    // Whether the rows follow one another without a gap.
+    bool end_to_end() const {
+        return one_run && (outer_.empty() || (outer_.size() == 1 && outer_[0].stride == length));
+    }
     const std::vector<Axis>& outer() const { return outer_; }
     const std::vector<Axis>& inner() const { return inner_; }
 

@@ -7,7 +7,7 @@
 namespace chainrule::CHAINRULE_SIMD {
 namespace {
 
-constexpr int lanes = 16;
+constexpr int lanes = short_row + 1;
 
 // The sum in many partial sums, each over few entries: the error grows like the pairwise sum's.
 template <class T, class F>
@@ -117,6 +117,58 @@ void softmax(void* out, const void* row, int64_t n, double) {
     for (int64_t i = 0; i < n; ++i) y[i] *= scale;
 }
 
+// Short rows together: the exponentials of several rows are one loop. Sums run from left to right,
+// as for single rows of this length.
+inline int64_t rows_at_a_time(int64_t n) { return 512 / n; }
+
+template <class T>
+void softmax_short(void* out, const void* rows, int64_t count, int64_t n) {
+    const T* x = static_cast<const T*>(rows);
+    T* y = static_cast<T*>(out);
+    while (count > 0) {
+        const int64_t some = count < rows_at_a_time(n) ? count : rows_at_a_time(n);
+        for (int64_t r = 0; r < some; ++r) {
+            const T top = largest(x + r * n, n);
+            for (int64_t i = 0; i < n; ++i) y[r * n + i] = x[r * n + i] - top;
+        }
+        for (int64_t i = 0; i < some * n; ++i) y[i] = exponential(y[i]);
+        for (int64_t r = 0; r < some; ++r) {
+            T sum = 0;
+            for (int64_t i = 0; i < n; ++i) sum += y[r * n + i];
+            const T scale = T{1} / sum;
+            for (int64_t i = 0; i < n; ++i) y[r * n + i] *= scale;
+        }
+        x += some * n;
+        y += some * n;
+        count -= some;
+    }
+}
+
+template <class T>
+void logsumexp_short(void* result, const void* rows, int64_t count, int64_t n) {
+    const T* x = static_cast<const T*>(rows);
+    T* out = static_cast<T*>(result);
+    T y[512], shift[512];
+    while (count > 0) {
+        const int64_t some = count < rows_at_a_time(n) ? count : rows_at_a_time(n);
+        for (int64_t r = 0; r < some; ++r) {
+            const T top = largest(x + r * n, n);
+            shift[r] = (top - top) == T{0} ? top : T{0};
+            for (int64_t i = 0; i < n; ++i) y[r * n + i] = x[r * n + i] - shift[r];
+        }
+        for (int64_t i = 0; i < some * n; ++i) y[i] = exponential(y[i]);
+        for (int64_t r = 0; r < some; ++r) {
+            T sum = 0;
+            for (int64_t i = 0; i < n; ++i) sum += y[r * n + i];
+            out[r] = sum;
+        }
+        for (int64_t r = 0; r < some; ++r) out[r] = logarithm(out[r]) + shift[r];
+        x += some * n;
+        out += some;
+        count -= some;
+    }
+}
+
 template <class T>
 void log_softmax(void* out, const void* row, int64_t n, double) {
     const T* x = static_cast<const T*>(row);
@@ -169,6 +221,8 @@ RowKernels row_kernels(void (*multiply)(const Product&), int64_t (*prepare)(Prod
     return {{&sum<T>, &max<T>, &min<T>, &prod<T>, &logsumexp<T>, &norm<T>, &position<T, 1>,
              &position<T, -1>},
             {&softmax<T>, &log_softmax<T>, &cumsum<T>, &standardise<T>},
+            &softmax_short<T>,
+            &logsumexp_short<T>,
             &sum_columns<T>,
             multiply,
             prepare};

@@ -49,12 +49,17 @@ struct Product {
     void* scratch;  // as many bytes as `prepare` says, aligned to 64
 };
 
+constexpr int64_t short_row = 15;
+
 // Functions of one floating type.
 struct RowKernels {
     // One row of n > 0 contiguous entries to one number (argmax and argmin: to an int64_t).
     void (*reduce[row_reductions])(void* out, const void* row, int64_t n);
     // One row to another of the same length, which may be the same; `parameter` is an epsilon.
     void (*map[row_maps])(void* out, const void* row, int64_t n, double parameter);
+    // The same for `count` rows end to end, each of n <= short_row entries: softmax, logsumexp.
+    void (*softmax_short)(void* out, const void* rows, int64_t count, int64_t n);
+    void (*logsumexp_short)(void* out, const void* rows, int64_t count, int64_t n);
     // out[j] = the sum over i of rows[i * stride + j], for j < columns.
     void (*sum_columns)(void* out, const void* rows, int64_t count, int64_t columns,
                         int64_t stride);
