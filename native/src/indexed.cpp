@@ -16,6 +16,8 @@ public:
         for (size_t i = 1; i < op.inputs.size(); ++i)
             indices_.push_back({Rows(d.input(op, i), 0), whole.shape[i - 1], whole.strides[i - 1]});
         bytes_ = entries(whole) * whole_.item;
+        takes_rows_ = indices_.size() == 1 && whole_.one_run && picked_.end_to_end() &&
+                      indices_[0].entries.outer().size() <= 1;
         scratch.need(picked_.length * picked_.item);
         // Rows that are added to may be the same ones.
         const double row = 5 + 0.1 * static_cast<double>(picked_.length * picked_.item);
@@ -26,6 +28,11 @@ public:
         char* base = whole_.place.in(frame);
         if (scatter_) std::memset(base, 0, static_cast<size_t>(bytes_));
         const auto row_bytes = static_cast<size_t>(whole_.length * whole_.item);
+        if (!scatter_ && takes_rows_) {
+            if (row_bytes == 4) return take_rows<4>(frame, begin, end);
+            if (row_bytes == 8) return take_rows<8>(frame, begin, end);
+            return take_rows<0>(frame, begin, end);
+        }
         for (int64_t row = begin; row < end; ++row) {
             int64_t position = 0;
             for (size_t i = 0; i < indices_.size(); ++i) {
@@ -55,6 +62,21 @@ private:
     static size_t inner_axes(const Description& d, const Op& op, bool scatter) {
         return (scatter ? d.output(op, 0) : d.input(op, 0)).shape.size() - (op.inputs.size() - 1);
     }
+    // Rows named by one array of indices, one after another; `size` is their bytes, or 0 if it is
+    // known only now.
+    template <size_t size>
+    void take_rows(Frame& frame, int64_t begin, int64_t end) const {
+        const Index& index = indices_[0];
+        const int64_t step = index.entries.outer().empty() ? 0 : index.entries.outer()[0].stride;
+        const auto* entry = reinterpret_cast<const int64_t*>(index.entries.begin(frame, begin));
+        const char* base = whole_.place.in(frame);
+        const int64_t stride = index.stride * whole_.item;
+        const size_t bytes = size ? size : static_cast<size_t>(whole_.length * whole_.item);
+        char* to = picked_.begin(frame, begin);
+        for (int64_t row = begin; row < end; ++row, entry += step, to += bytes)
+            std::memcpy(to, base + checked(*entry, index.length, 0) * stride, bytes);
+    }
+
     void add(char* to, const char* from) const {
         if (dtype_ == DType::f32) add_as<float>(to, from);
         else if (dtype_ == DType::f64) add_as<double>(to, from);
@@ -67,7 +89,7 @@ private:
         for (int64_t i = 0; i < picked_.length; ++i) sum[i] += term[i];
     }
 
-    bool scatter_;
+    bool scatter_, takes_rows_ = false;
     DType dtype_;
     Rows whole_, picked_;
     std::vector<Index> indices_;
@@ -107,7 +129,7 @@ private:
         return checked(index[i * index_.stride], whole_.length, 0) * whole_.stride;
     }
 
-    bool scatter_;
+    bool scatter_, takes_rows_ = false;
     Line whole_, picked_, index_;
 };
 
