@@ -131,7 +131,10 @@ class _Member:
         answer = self.call("run", epochs=work.compared)
         self.losses.append(answer["losses"])
         self.steps = work.steps
-        self.epochs = min(cap, max(1, round(seconds * work.compared / answer["wall"])))
+        # On a busy machine the wall says little. Fewer epochs than were compared would give what is
+        # done once a call too much weight.
+        spent = min(answer["wall"], answer["cpu"])
+        self.epochs = min(cap, max(work.compared, round(seconds * work.compared / spent)))
 
     def turn(self) -> Timing:
         """One round: the time of a step."""
