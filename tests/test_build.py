@@ -40,6 +40,53 @@ def no_compiler(backend: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return backend
 
 
+@pytest.mark.parametrize(
+    ("own", "ziglang", "names"),
+    [(True, False, ["g++"]), (True, True, ["g++", "ziglang"]), (False, True, ["ziglang"])],
+    ids=["a compiler", "both", "ziglang only"],
+)
+def test_compilers_are_tried_best_first(
+    no_compiler: Any, monkeypatch: pytest.MonkeyPatch, own: bool, ziglang: bool, names: list[str]
+) -> None:
+    compilers = no_compiler.compilers
+    machine = compilers.Compiler("g++", "g++", "/usr/bin/g++")
+    monkeypatch.setattr(compilers, "machine_compiler", lambda: machine if own else None)
+    found = SimpleNamespace() if ziglang else None
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: found)
+    assert [compiler.name for compiler in compilers.usable_compilers()] == names
+
+
+def test_a_compiler_that_fails_gives_way_to_ziglang_and_that_to_numpy(
+    no_compiler: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    hooks, compilers = no_compiler.hooks, no_compiler.compilers
+    both = [compilers.Compiler("g++", "g++", "/usr/bin/g++"), compilers.Compiler("ziglang", "zig")]
+    tried: list[str] = []
+    failing = {"g++"}
+
+    def build_wheel(folder: str, settings: dict[str, Any]) -> str:
+        if settings.get("wheel.cmake") == "false":
+            return "pure.whl"
+        tried.append("ziglang" if "zig" in settings["cmake.define.CMAKE_CXX_COMPILER"] else "g++")
+        if tried[-1] in failing:
+            raise subprocess.CalledProcessError(1, "cmake")
+        return "native.whl"
+
+    monkeypatch.setattr(hooks, "usable_compilers", lambda: both)
+    monkeypatch.setattr(hooks.scikit, "build_wheel", build_wheel)
+    assert hooks.build_wheel(str(tmp_path)) == "native.whl" and tried == ["g++", "ziglang"]
+    assert "did not build with g++" in capsys.readouterr().out
+    failing.add("ziglang")
+    assert hooks.build_wheel(str(tmp_path)) == "pure.whl" and tried[2:] == ["g++", "ziglang"]
+    assert "without the native core, NumPy runs everything: it did not" in capsys.readouterr().out
+    monkeypatch.setenv("CHAINRULE_NATIVE", "1")
+    with pytest.raises(SystemExit, match="native core cannot be built: it did not compile"):
+        hooks.build_wheel(str(tmp_path))
+
+
 def script(folder: Path, text: str) -> str:
     path = folder / "compiler"
     path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")

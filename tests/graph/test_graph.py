@@ -281,6 +281,24 @@ def test_row_sparse_adds_and_coalesces() -> None:
     assert a.astype(np.float32).dtype == np.float32
 
 
+def test_a_sum_of_many_row_sparse_terms_copies_each_of_them_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copied = []
+
+    def concatenate(arrays: Any) -> Any:
+        copied.append(sum(map(len, arrays)))
+        return joined(arrays)
+
+    joined = np.concatenate
+    monkeypatch.setattr(np, "concatenate", concatenate)
+    total: Any = RowSparse(np.array([0]), np.ones((1, 2)), (5, 2))
+    for i in range(1, 200):
+        total = total + RowSparse(np.array([i % 5]), np.full((1, 2), i), (5, 2))
+    assert total.indices.size == len(total.rows) == 200 and copied == [200, 200]
+    assert total.to_dense()[:, 0].tolist() == [sum(range(k, 200, 5)) + (k == 0) for k in range(5)]
+
+
 def test_rows_that_do_not_read_row_sparse_values_get_arrays() -> None:
     sparse = apply(lookup("row_sparse"), np.array([1]), np.ones((1, 2)), shape=(2, 2))
     assert isinstance(sparse.value, RowSparse)
