@@ -305,7 +305,7 @@ def test_modules_pass_through_compile(rng: np.random.Generator) -> None:
 
 def test_rooms_above_are_loaded_when_they_are_used() -> None:
     assert cr.nn is nn
-    assert cr.train.fit.__module__ == "chainrule.train.loop"
+    assert cr.train.fit.__module__ == "chainrule.train.fitting"
     with pytest.raises(AttributeError, match="no attribute 'nnn'"):
         _ = cr.nnn
 

@@ -80,9 +80,9 @@ def test_the_default_gives_what_dense_gradients_give(
 @pytest.mark.parametrize("name", MADE)
 def test_executors_agree(name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     whole: list[Any] = []
-    original = loop._Trainer._whole_epoch
+    original = loop.Trainer._whole_epoch
     monkeypatch.setattr(
-        loop._Trainer, "_whole_epoch", lambda *a: whole.append(a[0].whole) or original(*a)
+        loop.Trainer, "_whole_epoch", lambda *a: whole.append(a[0].whole) or original(*a)
     )
     found = trained(MADE[name], "native", dtype, clip=0.1)
     assert whole and not whole[0].reason

@@ -17,7 +17,7 @@ from chainrule.run import native
 from chainrule.train import fit
 from chainrule.train.batches import Dataset
 from chainrule.train.clipping import ClipValue
-from chainrule.train.loop import _Trainer
+from chainrule.train.loop import Trainer
 from chainrule.train.optimisers import OPTIMISERS
 from chainrule.train.whole import WholeEpochs
 
@@ -115,8 +115,8 @@ def trained(name: str, dtype: Any, executor: str | None, **changes: Any) -> tupl
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_training(name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
-    original = _Trainer._whole_epoch
-    monkeypatch.setattr(_Trainer, "_whole_epoch", lambda *args: called.append(1) or original(*args))
+    original = Trainer._whole_epoch
+    monkeypatch.setattr(Trainer, "_whole_epoch", lambda *args: called.append(1) or original(*args))
     net, history = trained(name, dtype, "native")
     assert len(called) == 4, "the core did not run whole epochs"
     other, expected = trained(name, dtype, "numpy")

@@ -6,10 +6,9 @@ from chainrule.train.checkpoints import load_with_extra as load_with_extra
 from chainrule.train.checkpoints import save as save
 from chainrule.train.clipping import ClipNorm as ClipNorm
 from chainrule.train.clipping import ClipValue as ClipValue
+from chainrule.train.fitting import fit as fit
 from chainrule.train.history import History as History
 from chainrule.train.loop import Epoch as Epoch
-from chainrule.train.loop import fit as fit
-from chainrule.train.loop import predict as predict
 from chainrule.train.optimisers import SGD as SGD
 from chainrule.train.optimisers import Adagrad as Adagrad
 from chainrule.train.optimisers import Adam as Adam
@@ -18,6 +17,7 @@ from chainrule.train.optimisers import Momentum as Momentum
 from chainrule.train.optimisers import Nesterov as Nesterov
 from chainrule.train.optimisers import Optimiser as Optimiser
 from chainrule.train.optimisers import RMSprop as RMSprop
+from chainrule.train.prediction import predict as predict
 from chainrule.train.schedules import Constant as Constant
 from chainrule.train.schedules import Cosine as Cosine
 from chainrule.train.schedules import Exponential as Exponential
