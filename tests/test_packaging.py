@@ -82,7 +82,13 @@ def installed(
     build = [*BUILD, "--wheel", "--outdir", str(dist), str(archive)]
     printed = run(build, cwd=dist, CHAINRULE_NATIVE=request.param)
     (wheel,) = dist.glob("*.whl")
-    assert wheel.name.endswith("-py3-none-any.whl") != native
+    *_, python, abi, platform = wheel.stem.split("-")
+    if native:  # One wheel for Python 3.12 and all that follow, one for 3.11.
+        abi3 = sys.version_info >= (3, 12)
+        assert (python, abi) == (("cp312", "abi3") if abi3 else ("cp311", "cp311"))
+        assert platform != "any"
+    else:
+        assert (python, abi, platform) == ("py3", "none", "any")
     assert printed.count("without the native core") == (0 if native else 1)
     run([*INSTALL, "--target", str(target), str(wheel)], cwd=dist)
     assert has_core(target) == native
