@@ -108,32 +108,27 @@ private:
                 const int64_t height = each + (t < more);
                 const bool chunks = cut_.pack_a && a_.column == 1;
                 tile.a = cut_.pack_a ? packed : a_.at(i, start);
-                tile.a_step = cut_.pack_a ? height : a_.column == 1 ? a_.row : a_.column;
+                tile.a_row = a_.column != 1 ? 1 : chunks ? chunk : a_.row;
+                tile.a_column = a_.column == 1 ? 1 : cut_.pack_a ? height : a_.column;
+                tile.a_next = chunk * (chunks ? height : tile.a_column);
                 tile.c = static_cast<T*>(p_.c) + i * p_.c_row + j;
                 tile.gate =
                     p_.gate ? static_cast<const T*>(p_.gate) + i * p_.gate_row + j : nullptr;
-                const Lies lies = chunks           ? Lies::chunks
-                                  : a_.column == 1 ? Lies::rows
-                                                   : Lies::columns;
-                if (used == panel) run_tile(lies, height, tile);
-                else run_edge(lies, height, used, tile);
+                if (used == panel) run_tile(height, tile);
+                else run_edge(height, used, tile);
                 i += height;
                 packed += height * cut_.depth;
             }
         }
     }
 
-    static void run_tile(Lies lies, int64_t rows, const Tile<T>& tile) {
-        switch (lies) {
-            case Lies::rows: return tile_of_rows<T, vectors, Lies::rows, rows_of_tile>(rows, tile);
-            case Lies::columns:
-                return tile_of_rows<T, vectors, Lies::columns, rows_of_tile>(rows, tile);
-            default: return tile_of_rows<T, vectors, Lies::chunks, rows_of_tile>(rows, tile);
-        }
+    void run_tile(int64_t rows, const Tile<T>& tile) const {
+        if (a_.column == 1) tile_of_rows<T, vectors, false, rows_of_tile>(rows, tile);
+        else tile_of_rows<T, vectors, true, rows_of_tile>(rows, tile);
     }
 
     // A tile of which some columns are outside of the product: computed aside.
-    static void run_edge(Lies lies, int64_t rows, int64_t used, Tile<T> tile) {
+    void run_edge(int64_t rows, int64_t used, Tile<T> tile) const {
         T c[rows_of_tile * panel], gate[rows_of_tile * panel], bias[panel];
         T* target = tile.c;
         const int64_t c_row = tile.c_row;
@@ -149,7 +144,7 @@ private:
         }
         tile.c = c;
         tile.c_row = panel;
-        run_tile(lies, rows, tile);
+        run_tile(rows, tile);
         for (int64_t i = 0; i < rows; ++i)
             for (int64_t j = 0; j < used; j += width<T>)
                 store_part(target + i * c_row + j, load<Vector<T>>(c + i * panel + j),

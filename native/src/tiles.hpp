@@ -1,7 +1,7 @@
 // The innermost loop of a product of matrices: a tile of the result that stays in registers.
 //
 // A tile has some rows and some vectors of columns. Each step along k takes one row of b and one
-// entry of each row of a, of which a may lie in three ways.
+// entry of each row of a.
 //
 // Source of the tiling: K. Goto and R. van de Geijn, Anatomy of high-performance matrix
 // multiplication (2008).
@@ -22,23 +22,24 @@
 namespace chainrule::CHAINRULE_SIMD {
 namespace {
 
-// Where entry (i, p) of a lies.
-enum class Lies {
-    rows,     // a[i * a_step + p]
-    columns,  // a[p * a_step + i]
-    chunks,   // copied: chunk entries of the first row, of the second, ..., then the next chunks
-};
+// Steps along k that are written out. Copies of a hold that many entries of the first row, then of
+// the second, ..., then the next chunks.
 constexpr int chunk = 4;
 
 // As many sums as the registers hold beside a row of b and an entry of a; most often two vectors
-// wide, four where there are few rows.
-constexpr int most_rows(int vectors) { return (registers == 32 ? 24 : 12) / vectors; }
+// wide, four where there are few rows. One vector alone is for edges, which are not worth more
+// code.
+constexpr int most_rows(int vectors) {
+    const int most = (registers == 32 ? 24 : 12) / vectors;
+    return vectors == 1 ? most / 2 : most;
+}
 
 template <class T>
 struct Tile {
     int64_t k;
     const T* a;
-    int64_t a_step;
+    int64_t a_row, a_column;  // one of them is 1: from a row to the next, or a column
+    int64_t a_next;           // from a chunk of columns to the next
     const T* b;
     int64_t b_row;
     T* c;
@@ -66,16 +67,15 @@ CHAINRULE_INLINE void unrolled(const F& f) {
     each_of(std::make_integer_sequence<int, count>{}, f);
 }
 
-template <class T, int rows, int vectors, Lies lies>
+// `columns`: whether the columns of a are contiguous, not its rows.
+template <class T, int rows, int vectors, bool columns>
 void tile(const Tile<T>& t) {
     using V = Vector<T>;
     V sum[rows][vectors];
     unrolled<rows * vectors>(
         [&](auto n) CHAINRULE_LAMBDA { sum[n.value / vectors][n.value % vectors] = V{}; });
-    const int64_t row = lies == Lies::rows ? t.a_step : lies == Lies::chunks ? chunk : 1;
-    const int64_t column = lies == Lies::columns ? t.a_step : 1;
-    const int64_t next = lies == Lies::chunks ? rows * chunk : chunk * column;
-    const int64_t b_row = t.b_row;
+    const int64_t row = columns ? 1 : t.a_row, column = columns ? t.a_column : 1;
+    const int64_t next = t.a_next, b_row = t.b_row;
     const T* a = t.a;
     const T* b = t.b;
     const auto step = [&](const T* left) CHAINRULE_LAMBDA {
@@ -121,11 +121,11 @@ void tile(const Tile<T>& t) {
     each([&](V& v, int i, int j) CHAINRULE_LAMBDA { store(t.c + i * t.c_row + j, v); });
 }
 
-template <class T, int vectors, Lies lies, int most>
+template <class T, int vectors, bool columns, int most>
 void tile_of_rows(int64_t rows, const Tile<T>& t) {
     if constexpr (most > 1)
-        if (rows < most) return tile_of_rows<T, vectors, lies, most - 1>(rows, t);
-    tile<T, most, vectors, lies>(t);
+        if (rows < most) return tile_of_rows<T, vectors, columns, most - 1>(rows, t);
+    tile<T, most, vectors, columns>(t);
 }
 
 }  // namespace
