@@ -1,6 +1,8 @@
 """Settings and fixtures shared by all tests."""
 
+import importlib.util
 import os
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -8,6 +10,15 @@ from hypothesis import HealthCheck, settings
 
 # Figures are drawn without a display, in this process and in those that tests start.
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Programs of JAX run once here, so that compiling them must be quick, not good: these switches of
+# its compiler make it five times faster. Other versions may not know them, and would stop.
+if importlib.util.find_spec("jax") and version("jaxlib") == "0.10.2":
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+        "--xla_cpu_use_fusion_emitters=false",
+    )
 
 # Examples are the same on every run, and a busy machine is not a failure.
 settings.register_profile(

@@ -229,7 +229,7 @@ def compile(
             or a method of one follows the network's parameters when they change.
         static: positions of arguments whose values, not only shapes, shape the program: loop
             counts, names of activations. Each new value is traced anew.
-        executor: which executor runs it, "numpy" or "native"; the default one without it.
+        executor: which executor runs it, "numpy", "native" or "jax"; the default one without it.
         threads: how many the native executor may use; as many as ``cr.threads()`` says without it.
 
     Returns:

@@ -16,7 +16,7 @@ from chainrule.errors import DifferentiationError, ShapeError, TraceError
 from chainrule.graph import shapes
 from chainrule.graph.origin import current_origin
 from chainrule.graph.primitive import Kind, Primitive
-from chainrule.graph.statement import Statement, input_statement
+from chainrule.graph.statement import Statement, all_primitives, input_statement
 from chainrule.graph.table.nonlinear import total
 from chainrule.graph.table.structural import zeros_like
 from chainrule.tracing.record import tracing, untraced
@@ -51,7 +51,8 @@ def custom(
         shape: shape of the result, or a function of the arguments' shapes, for ``cr.compile``;
             without it an elementwise result has the broadcast shape, and any other function is
             tried on arrays of zeros.
-        name: how printed traces call it; by default the function's name.
+        name: how printed traces call it; by default the function's name. Where the table has a
+            primitive of that name, ``custom_`` is put before it.
 
     Returns:
         A function of arrays, traced values and numbers. Its result has the dtype that NumPy's
@@ -75,6 +76,8 @@ def custom(
             custom, partials=partials, tangent=tangent, adjoint=adjoint, shape=shape, name=name
         )
     name = name or name_of(function)
+    if name in all_primitives():  # Executors and notations know those by name.
+        name = f"custom_{name}"
     if partials is None and tangent is None and adjoint is None:
         raise DifferentiationError(
             f"cr.custom({name}): give its derivative as partials=, tangent= or adjoint="

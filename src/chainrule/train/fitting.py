@@ -76,7 +76,8 @@ def fit(
         checkpoint: a file that is written after each epoch; where it exists, training continues
             from it, and ends with the same weights as if it had never stopped.
         progress: a bar on a terminal, a line per epoch elsewhere; False for neither.
-        executor: which executor runs the steps, "numpy" or "native"; the default one without it.
+        executor: which executor runs the steps, "numpy", "native" or "jax"; the default one without
+            it.
         threads: how many the native executor may use; as many as ``cr.threads()`` says without it.
 
     Returns:

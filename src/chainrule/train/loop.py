@@ -198,7 +198,7 @@ class Trainer:
     def _whole_epoch(
         self, position: Position, history: History, report: progress_of.Quiet
     ) -> tuple[float, float]:
-        """The same as ``_epoch``, run by the native core, which returns now and then."""
+        """The same as ``_epoch``, run by the executor's loop, which returns now and then."""
         order = self.train.order(
             self.batch_size, self.seed, position.epoch, self.shuffle, self.drop_last
         )

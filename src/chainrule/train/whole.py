@@ -1,4 +1,4 @@
-"""Whole epochs in the native core: the training step, run over all batches without Python."""
+"""Whole epochs without Python: the training step, run over all batches by the executor's loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.api.compile import Compiled
-from chainrule.run import default_executor, native
+from chainrule.run import make_loop, place_data
+from chainrule.run.unsupported import Unsupported
 from chainrule.tracing.trees import Tree
 from chainrule.train.batches import Dataset
 from chainrule.train.resume import Position
@@ -16,7 +17,7 @@ from chainrule.train.resume import Position
 PARAMETERS, STATES, MEMORY, INPUTS, TARGETS, WEIGHTS, KEY, RATE = range(8)
 CARRIED = {PARAMETERS: 2, STATES: 3, MEMORY: 4}
 LOSS, HEALTH = 0, 1
-# How long the core runs before it returns, so that Python can be interrupted.
+# How long an executor runs before it returns, so that Python can be interrupted.
 SECONDS = 0.1
 
 
@@ -36,21 +37,21 @@ class WholeEpochs:
     ) -> None:
         self.data, self.seed = data, seed
         self.threads = step.threads
-        self.reason = native.why_not()
+        self.reason = ""
         self.loops: dict[int, Any] = {}
-        executor = step.executor or default_executor()
-        if executor != "native":
-            self.reason = f"the executor is {executor}"
-        if self.reason:
-            return
-        self.own(position)
-        from chainrule.run.native.operations import Unsupported
-
+        whole = self._arguments(position, (data.inputs, data.targets, data.weights))
         try:
+            placed = {
+                number: place_data(step.executor, leaf)
+                for number, (argument, _, leaf) in enumerate(_places(Tree((whole, {}))))
+                if argument in (INPUTS, TARGETS, WEIGHTS)
+            }
             for size in sizes:
-                self.loops[size] = self._loop(step, position, size)
+                self.loops[size] = self._loop(step, position, size, placed)
         except Unsupported as reason:
             self.reason = str(reason)
+        else:
+            self.own(position)
 
     def own(self, position: Position) -> None:
         """Make the arrays of a position ones that nobody else has.
@@ -70,10 +71,7 @@ class WholeEpochs:
             np.zeros(2, np.int64), np.float64(0.0),
         )  # fmt: skip
 
-    def _loop(self, step: Compiled, position: Position, size: int) -> Any:
-        from chainrule.run.native.loop import Loop
-        from chainrule.run.native.operations import Unsupported
-
+    def _loop(self, step: Compiled, position: Position, size: int, data: dict[int, Any]) -> Any:
         arguments = self._arguments(position, self.data.rows(np.zeros(size, np.int64)))
         tree, program = step._program(arguments, {})
         places = _places(tree)
@@ -85,22 +83,20 @@ class WholeEpochs:
                 if dynamic
             )
         }
-        whole = self._arguments(position, (self.data.inputs, self.data.targets, self.data.weights))
-        wholes = _places(Tree((whole, {})))
-        carried, data = {}, {}
+        carried = {}
         for number, (argument, rest, _) in enumerate(places):
             if argument in CARRIED:
                 output = results.get(f"[{CARRIED[argument]}]{rest}")
                 if output is None:
                     raise Unsupported(f"the step does not renew {rest}")
                 carried[number] = output
-            elif argument in (INPUTS, TARGETS, WEIGHTS):
-                data[number] = wholes[number][2]
         if f"[{LOSS}]" not in results or f"[{HEALTH}]" not in results:
             raise Unsupported("a loss that is the same for all data")
         advancing = [n for n, (argument, _, _) in enumerate(places) if argument in (KEY, RATE)]
         records = [results[f"[{LOSS}]"], results[f"[{HEALTH}]"]]
-        return Loop(program.graph, carried, data, advancing, records, records[1])
+        return make_loop(
+            step.executor, program.graph, carried, data, advancing, records, records[1]
+        )
 
     def run(
         self,

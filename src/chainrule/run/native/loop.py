@@ -33,7 +33,8 @@ class Loop:
     Args:
         graph: the step.
         carried: position of an input -> position of the output that replaces it.
-        data: position of an input -> the array of whose rows it gets some in each step.
+        data: position of an input -> the array, from ``place_data``, of whose rows it gets some in
+            each step.
         advancing: positions of inputs that have a value for each step.
         recorded: positions of outputs, single numbers, that are kept of each step.
         check: the output among them that must be finite; where it is not, the step ends before
@@ -116,7 +117,7 @@ class Loop:
             batch = new_array(statement.shape, statement.dtype)
             lowering.emit("gather", [source, order], [batch], label="batch")
             lowering.arrays[statement] = batch
-            self._data.append(np.ascontiguousarray(whole))
+            self._data.append(whole)
 
     def _recorded(self, statement: Statement) -> Array:
         array = self.lowering.array(statement)
@@ -190,3 +191,8 @@ class Loop:
     def explain(self) -> str:
         """One step as text."""
         return explanation(self.lowering, self.layout)
+
+
+def place_data(array: np.ndarray) -> np.ndarray:
+    """The data of a training as the core reads it."""
+    return np.ascontiguousarray(array)

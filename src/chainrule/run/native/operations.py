@@ -11,6 +11,7 @@ import numpy as np
 
 import chainrule._native as _native
 from chainrule.run.native.arrays import Array, Shape, core_dtype, new_array
+from chainrule.run.unsupported import Unsupported as Unsupported
 
 if TYPE_CHECKING:
     from chainrule.run.native.body import Body
@@ -19,10 +20,6 @@ KERNELS: dict[str, tuple[int, int, str]] = _native.kernels()
 ROW_REDUCTIONS: dict[str, int] = _native.REDUCTIONS
 ROW_MAPS: dict[str, int] = _native.ROW_MAPS
 LONGEST_CHAIN = 256
-
-
-class Unsupported(Exception):
-    """The core has no operation for a statement."""
 
 
 @dataclass(eq=False)
