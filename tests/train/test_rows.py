@@ -164,7 +164,9 @@ def test_only_two_words_say_how() -> None:
         train.Adam(sparse="fast")
 
 
-@pytest.mark.parametrize("options", [{"regulariser": nn.L2(0.1)}, {"clip": lambda g: g}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"regulariser": nn.L2(0.1)}, {"clip": lambda g: g}], ids=["regulariser", "clip"]
+)
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_gradient_in_every_row_is_no_error(
     executor: str, options: Any, monkeypatch: pytest.MonkeyPatch
