@@ -180,8 +180,8 @@ void multiply_tiles(const Product& product) {
 template <class T>
 bool is_tall(const Product& p) {
     const int64_t padded = (p.n + width<T> - 1) / width<T> * width<T>;
-    return p.a_row == 1 && p.a_column != 1 && !p.bias && !p.gate && !p.relu && p.m >= width<T> &&
-           5 * p.n <= 4 * padded && p.n <= 2 * width<T>;
+    return p.a_row == 1 && p.a_column != 1 && p.m >= width<T> && 5 * p.n <= 4 * padded &&
+           p.n <= 2 * width<T>;
 }
 
 Product transposed(const Product& p, void* c, void* scratch) {
@@ -215,16 +215,16 @@ int64_t entries_for_tiles(const Product& p) {
 template <class T>
 int64_t prepare(Product& p) {
     p.dots = has_few_columns<T>(p);
+    p.tall = !p.dots && is_tall<T>(p);
     int64_t entries = p.dots ? p.n * p.k : entries_for_tiles<T>(p);
-    if (is_tall<T>(p))
-        entries += p.m * p.n + 16 + entries_for_tiles<T>(transposed(p, nullptr, nullptr));
+    if (p.tall) entries += p.m * p.n + 16 + entries_for_tiles<T>(transposed(p, nullptr, nullptr));
     return entries * static_cast<int64_t>(sizeof(T));
 }
 
 template <class T>
 void multiply(const Product& p) {
     if (p.dots) multiply_few_of<T, most_dots<T>>(p);
-    else if (is_tall<T>(p)) multiply_tall<T>(p);
+    else if (p.tall && !p.bias && !p.gate && !p.relu) multiply_tall<T>(p);
     else multiply_tiles<T>(p);
 }
 

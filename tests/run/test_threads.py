@@ -44,6 +44,10 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
     "product, wide": (lambda a, b: a @ b, (normal(40, 90), normal(90, 700))),
     "product, high": (lambda a, b: a @ b, (normal(701, 90), normal(90, 40))),
     "product, turned": (lambda a, b: a.T @ b.T, (normal(90, 301), normal(200, 90))),
+    # Strips of a few columns, which by themselves would be computed in another way.
+    "product, two columns left": (lambda a, b: a @ b, (normal(120, 300), normal(300, 450))),
+    "product, turned, two left": (lambda a, b: a.T @ b, (normal(400, 100), normal(400, 450))),
+    "product, tall": (lambda a, b: a.T @ b, (normal(900, 701), normal(900, 10))),
     "product, float64": (
         lambda a, b: a @ b,
         (normal(130, 90, dtype=float), normal(90, 130, dtype=float)),

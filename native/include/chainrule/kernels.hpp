@@ -46,6 +46,7 @@ struct Product {
     int64_t gate_row;
     bool relu;
     bool dots;      // set by `prepare`: entries are summed along rows of a, for few columns
+    bool tall;      // set by `prepare`: the transpose is computed if nothing is to follow
     void* scratch;  // as many bytes as `prepare` says, aligned to 64
 };
 
