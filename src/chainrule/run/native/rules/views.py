@@ -55,10 +55,40 @@ def diagonal(plan: Lowering, s: Statement, offset: int) -> Array:
 def put_slice(plan: Lowering, s: Statement, index: Any, shape: Shape) -> Array:
     """Zeros, and the operand in a part of them."""
     x = plan.as_dtype(plan.array(s.arguments[0]), s.dtype)
+    section = section_of(index, s.shape)
+    if section is not None:
+        axis, start, stop = section
+        zero = constant_array(np.zeros((), s.dtype))
+
+        def along(length: int) -> Shape:
+            return (*s.shape[:axis], length, *s.shape[axis + 1 :])
+
+        before, after = (zero.broadcast(along(n)) for n in (start, s.shape[axis] - stop))
+        pieces = [before, x.broadcast(along(stop - start)), after]
+        filled = [piece for piece in pieces if piece.shape[axis]]
+        return joined(plan, filled, axis, s.shape, s.dtype)
     whole = plan.zeros(s.shape, s.dtype)
     part = sliced(whole, index)
     plan.copied(x.broadcast(part.shape), part)
     return whole
+
+
+def section_of(index: tuple[Any, ...], shape: Shape) -> tuple[int, int, int] | None:
+    """(axis, start, stop) where an index cuts a section out of one axis, None for other ones.
+
+    >>> section_of((slice(None), slice(-3, None)), (2, 5))
+    (1, 2, 5)
+    """
+    cut = []
+    for axis, part in enumerate(index):
+        if not isinstance(part, slice):
+            return None
+        start, stop, step = part.indices(shape[axis])
+        if step != 1 or stop < start:
+            return None
+        if stop - start < shape[axis]:
+            cut.append((axis, start, stop))
+    return cut[0] if len(cut) == 1 else None
 
 
 def put_slices(plan: Lowering, s: Statement, indices: Any, shape: Shape) -> Array:
@@ -80,12 +110,17 @@ def put_slices(plan: Lowering, s: Statement, indices: Any, shape: Shape) -> Arra
 
 def concatenate(plan: Lowering, s: Statement, axis: int) -> Array:
     """Every operand in its part; one that is computed for this alone is computed there."""
-    whole = new_array(s.shape, s.dtype)
+    pieces = [plan.as_dtype(plan.array(argument), s.dtype) for argument in s.arguments]
+    return joined(plan, pieces, axis, s.shape, s.dtype)
+
+
+def joined(plan: Lowering, pieces: list[Array], axis: int, shape: Shape, dtype: Any) -> Array:
+    """Arrays end to end along an axis."""
+    whole = new_array(shape, dtype)
     whole.storage.kept = True
     start = 0
     seen = set()
-    for argument in s.arguments:
-        piece = plan.as_dtype(plan.array(argument), s.dtype)
+    for piece in pieces:
         end = start + piece.shape[axis]
         part = sliced(whole, (slice(None),) * axis + (slice(start, end),))
         start = end
