@@ -290,3 +290,17 @@ def test_equal_copies_are_pulled_back_apart() -> None:
     expected = cr.grad(f, (0, 1))(0.3, 0.3)
     assert found == pytest.approx(expected)
     assert found[0] != found[1]
+
+
+def test_a_gradient_and_a_product_with_the_hessian_share_the_value() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(np.exp(np.sin(x) * x))
+
+    def both(x: Any) -> Any:
+        return cr.grad(f)(x), cr.hvp(f, x, np.ones(3))
+
+    graph = cr.compile(both).graph(np.ones(3))
+    same = shared(graph)
+    names = Counter(s.primitive.name for s in graph.statements if same[s] is s)
+    assert names["sin"] == names["exp"] == names["cos"] == 1
+    assert names["copy"] == 0

@@ -26,7 +26,7 @@ def shared(graph: Graph) -> dict[Statement, Statement]:
     """Each statement -> the first one that computes the same: common subexpressions, once.
 
     Two statements are the same where primitive, attributes and (shared) arguments are. Scalars that
-    are known are compared by value, everything else by identity.
+    are known are compared by value, everything else by identity. A copy is what it copies.
 
     >>> from chainrule.graph.statement import input_statement
     >>> x = input_statement((), float)
@@ -41,6 +41,10 @@ def shared(graph: Graph) -> dict[Statement, Statement]:
         key: Hashable
         if statement in inputs:
             key = id(statement)
+        elif statement.primitive.name == "copy" and not graph.is_known(statement):
+            # Copies tell what a derivative is taken by; once it is taken they are what they copy.
+            representatives[statement] = representatives[statement.arguments[0]]
+            continue
         elif graph.is_known(statement):
             value = statement.value
             scalar = isinstance(value, np.generic)
