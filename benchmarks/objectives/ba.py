@@ -128,8 +128,5 @@ def problem(cameras: int, points: int, observations: int) -> Problem:
     )  # fmt: skip
 
 
-FULL = [
-    {"cameras": 49, "points": 7776, "observations": 31_843},
-    {"cameras": 257, "points": 65_132, "observations": 225_911},
-]
+FULL = [{"cameras": 49, "points": 7776, "observations": 31_843}]
 QUICK = [{"cameras": 3, "points": 40, "observations": 60}]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
 from chainrule.graph.graph import Graph, ancestors
 from chainrule.graph.statement import Statement, attribute_key
+
+# Known arrays of up to so many numbers, beside those that are repetitions, are compared by value.
+FEW = 16
 
 
 def same_values(
@@ -25,8 +29,9 @@ def same_values(
 def shared(graph: Graph) -> dict[Statement, Statement]:
     """Each statement -> the first one that computes the same: common subexpressions, once.
 
-    Two statements are the same where primitive, attributes and (shared) arguments are. Scalars that
-    are known are compared by value, everything else by identity. A copy is what it copies.
+    Two statements are the same where primitive, attributes and (shared) arguments are. Known values
+    of few numbers, repeated or not, are compared as such, everything else by identity. A copy is
+    what it copies.
 
     >>> from chainrule.graph.statement import input_statement
     >>> x = input_statement((), float)
@@ -46,12 +51,21 @@ def shared(graph: Graph) -> dict[Statement, Statement]:
             representatives[statement] = representatives[statement.arguments[0]]
             continue
         elif graph.is_known(statement):
-            value = statement.value
-            scalar = isinstance(value, np.generic)
-            key = (str(value.dtype), value.tobytes()) if scalar else id(value)
+            key = _key_of(statement.value)
         else:
             arguments = tuple(representatives[a] for a in statement.arguments)
             attributes = attribute_key(tuple(sorted(statement.attributes.items())))
             key = (statement.primitive, arguments, attributes)
         representatives[statement] = known.setdefault(key, statement)
     return representatives
+
+
+def _key_of(value: Any) -> Hashable:
+    if isinstance(value, np.generic):
+        return (str(value.dtype), value.tobytes())
+    if isinstance(value, np.ndarray):
+        repeated = tuple(stride == 0 for stride in value.strides)
+        stored = value[tuple(slice(0, 1) if again else slice(None) for again in repeated)]
+        if 0 < stored.size <= FEW:
+            return (str(value.dtype), value.shape, repeated, stored.tobytes())
+    return id(value)
