@@ -131,7 +131,7 @@ def measure_row(
             for what in ("value", "derivative"):
                 contestants[f"{engine}/{what}"] = partial(timed, workers[engine], what, seconds)
     series = interleave(
-        contestants, rounds, warm_up=1, report=lambda text: say(f"{problem.label}: {text}")
+        contestants, rounds, warm_up=0, report=lambda text: say(f"{problem.label}: {text}")
     )
     for key, timings in series.items():
         engine, what = key.split("/")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from harness import Timing, repeated, serve
+from harness import Clock, Timing, repeated, serve
 from harness.workers import bind_to_one_core
 from objectives import build
 from objectives.problem import Problem
@@ -29,6 +29,18 @@ class Ready:
     derivative: Callable[[], Any]
     arrays: Callable[[str, Any], list[np.ndarray]]
     note: Callable[[], str] = str
+
+
+def clocked(call: Callable[[], Any]) -> Callable[[], Timing]:
+    """A contestant that makes one call."""
+
+    def run() -> Timing:
+        clock = Clock()
+        with clock:
+            call()
+        return clock.timing
+
+    return run
 
 
 def serve_engine(prepare: Callable[..., Ready]) -> None:
@@ -54,7 +66,13 @@ def serve_engine(prepare: Callable[..., Ready]) -> None:
 
     def measure(what: str, seconds: float) -> dict[str, float]:
         if what not in contestants:
-            contestants[what] = repeated(getattr(ready["now"], what), seconds)
+            call = getattr(ready["now"], what)
+            # ``start`` has called it before. What is long enough by itself is called once a round.
+            once = clocked(call)
+            timing = once()
+            contestants[what] = once if timing.wall >= seconds else repeated(call, seconds)
+            if timing.wall >= seconds:
+                return {"wall": timing.wall, "cpu": timing.cpu}
         timing = contestants[what]()
         return {"wall": timing.wall, "cpu": timing.cpu}
 
