@@ -264,6 +264,25 @@ struct Remainder {
     }
 };
 
+// Of integers; what is divided by 0 gives 0, as in NumPy. A divisor of -1 is taken by itself, for
+// the quotient of the least number is none.
+struct IntegerRemainder {
+    static int64_t of(int64_t x, int64_t y) {
+        if (y == 0 || y == -1) return 0;
+        const int64_t r = x % y;
+        return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+    }
+};
+
+struct IntegerFloorDivide {
+    static int64_t of(int64_t x, int64_t y) {
+        if (y == 0) return 0;
+        if (y == -1) return static_cast<int64_t>(uint64_t{0} - static_cast<uint64_t>(x));
+        const int64_t quotient = x / y;
+        return x % y != 0 && (x < 0) != (y < 0) ? quotient - 1 : quotient;
+    }
+};
+
 struct FloorDivide {
     template <class T> static T of(T x, T y) {
         if (y == T{0}) return x / y;
@@ -329,6 +348,8 @@ const BlockEntry entries[] = {
     FLOATS_2("logaddexp", LogAddExp),
     FLOATS_2("remainder", Remainder),
     FLOATS_2("floor_divide", FloorDivide),
+    ENTRY_2("remainder", IntegerRemainder, "i64", int64_t, int64_t),
+    ENTRY_2("floor_divide", IntegerFloorDivide, "i64", int64_t, int64_t),
     FLOATS_2("gate", Gate),
     FLOATS_2("masked_product", MaskedProduct),
     FLOATS_2("leaky_relu", LeakyRelu),
@@ -388,6 +409,7 @@ const BlockEntry entries[] = {
     ENTRY_3("where", "f32", float),
     ENTRY_3("where", "f64", double),
     ENTRY_3("where", "i64", int64_t),
+    ENTRY_3("where", "i32", int32_t),
     ENTRY_3("where", "bool", boolean),
     CONVERSIONS(float, "f32"),
     CONVERSIONS(double, "f64"),
@@ -404,7 +426,8 @@ const BlockEntry entries[] = {
 
 const KernelTable& table() {
     static constexpr int count = sizeof(entries) / sizeof(entries[0]);
-    static const KernelTable kernels{entries, count, row_kernels_f32(), row_kernels_f64()};
+    static const KernelTable kernels{entries, count, row_kernels_f32(), row_kernels_f64(),
+                                     row_kernels_i64()};
     return kernels;
 }
 

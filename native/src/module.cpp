@@ -11,6 +11,7 @@
 
 #include "chainrule/cpu.hpp"
 #include "chainrule/program.hpp"
+#include "lapack.hpp"
 #include "thread_pool.hpp"
 
 namespace nb = nanobind;
@@ -24,11 +25,13 @@ constexpr const char* kind_names[] = {"arena", "constant", "input", "updated_inp
 constexpr const char* op_names[] = {"elementwise", "reduce",       "map_rows",    "cross_entropy",
                                     "multiply",    "gather",       "scatter_add", "random_uniform",
                                     "callback",    "check_finite", "scan",        "combine_rows",
-                                    "first_rows",  "put_rows"};
+                                    "first_rows",  "put_rows",     "argsort",     "matrices"};
 constexpr const char* binding_names[] = {"whole",   "entry",   "workspace", "written_entry",
                                          "updated", "carried", "recorded",  "next"};
 constexpr const char* reduction_names[] = {"sum",       "max",  "min",    "prod",
                                            "logsumexp", "norm", "argmax", "argmin"};
+constexpr const char* matrix_names[] = {"solve",    "solve_lower", "solve_upper", "inv",
+                                        "cholesky", "det",         "logabsdet",   "signdet"};
 constexpr const char* map_names[] = {"softmax", "log_softmax", "cumsum", "standardise"};
 
 // A contiguous buffer of Python's, held while a program runs on it.
@@ -126,7 +129,7 @@ private:
             d.slots.push_back(
                 {buffer, offset, enumerator<DType>(dtype, 9, "an unknown dtype"), shape, strides});
         for (const auto& [code, inputs, outputs, ints, floats, block, results] : ops) {
-            Op op{enumerator<OpCode>(code, 14, "an unknown operation"),
+            Op op{enumerator<OpCode>(code, std::size(op_names), "an unknown operation"),
                   inputs,
                   outputs,
                   ints,
@@ -177,25 +180,38 @@ private:
     Program program_;
 };
 
-// The address of a function that scipy.linalg.cython_blas exports, after a look at its signature:
-// the name of the capsule says which integers it takes.
-void* address_of(const nb::dict& api, const char* name, bool& wide) {
+// The address of a function that SciPy exports, after a look at its signature: the name of the
+// capsule says which integers it takes. `parameters` has a letter for each of them: c for
+// characters, i for integers, n for numbers.
+void* address_of(const nb::dict& api, const char* name, const std::string& parameters, bool& wide) {
     const nb::object capsule = api[name];
     const char* signature = PyCapsule_GetName(capsule.ptr());
     if (!signature) throw nb::python_error();
-    const std::string text = signature, start = "void (char *, char *, ";
-    if (text.rfind(start, 0) != 0)
+    const std::string text = signature, start = "void (";
+    const auto refuse = [&] {
         throw std::invalid_argument("an unexpected signature of " + std::string(name) + ": " +
                                     text);
-    const std::string integer =
-        text.substr(start.size(), text.find(',', start.size()) - start.size());
-    if (integer == "int *") wide = false;
-    else if (integer == "int64_t *" || integer == "long long *" || integer == "npy_int64 *" ||
-             integer == "blas_int *" || integer == "long *")
-        wide = true;
-    else
-        throw std::invalid_argument("unexpected integers in the signature of " + std::string(name) +
-                                    ": " + text);
+    };
+    if (text.rfind(start, 0) != 0 || text.back() != ')') refuse();
+    size_t position = start.size();
+    for (size_t i = 0; i < parameters.size(); ++i) {
+        const bool last = i + 1 == parameters.size();
+        const size_t end = last ? text.size() - 1 : text.find(", ", position);
+        if (end == std::string::npos) refuse();
+        const std::string type = text.substr(position, end - position);
+        const bool is_int = type == "int *";
+        const bool is_wide = type == "int64_t *" || type == "long long *" ||
+                             type == "npy_int64 *" || type == "blas_int *" || type == "long *";
+        if (parameters[i] == 'c' && type != "char *") refuse();
+        if (parameters[i] == 'i') {
+            if (!is_int && !is_wide) refuse();
+            wide = is_wide;
+        }
+        if (parameters[i] == 'n' &&
+            (is_int || is_wide || type == "char *" || type.find(',') != std::string::npos))
+            refuse();
+        position = end + 2;
+    }
     void* address = PyCapsule_GetPointer(capsule.ptr(), signature);
     if (!address) throw nb::python_error();
     return address;
@@ -213,6 +229,14 @@ nb::dict numbered(const char* const (&names)[count]) {
 NB_MODULE(_native, module) {
     // Plans live as long as what caches them, which may be the interpreter.
     nb::set_leak_warnings(false);
+    nb::register_exception_translator([](const std::exception_ptr& thrown, void*) {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const SingularMatrix& error) {
+            const nb::object type = nb::module_::import_("numpy.linalg").attr("LinAlgError");
+            PyErr_SetString(type.ptr(), error.what());
+        }
+    });
     module.doc() = "The native core of chainrule: op lists run over buffers.";
     module.def(
         "build_info",
@@ -230,8 +254,9 @@ NB_MODULE(_native, module) {
         [](const nb::dict& api) {
             Blas found;
             bool wide = false;
-            found.sgemm = address_of(api, "sgemm", wide);
-            found.dgemm = address_of(api, "dgemm", found.wide);
+            const char* gemm = "cciiinnininni";
+            found.sgemm = address_of(api, "sgemm", gemm, wide);
+            found.dgemm = address_of(api, "dgemm", gemm, found.wide);
             if (wide != found.wide) throw std::invalid_argument("BLAS of two kinds of integers");
             blas() = found;
         },
@@ -239,6 +264,29 @@ NB_MODULE(_native, module) {
     module.def(
         "loops_on_threads", [] { return thread_pool().loops(); },
         "How many loops more than one thread could take part in so far.");
+    module.def(
+        "load_lapack",
+        [](const nb::dict& api) {
+            Lapack found;
+            bool wide[8] = {};
+            for (size_t i = 0; i < 2; ++i) {
+                const std::string letter = i == 0 ? "s" : "d";
+                const auto get = [&](const char* name, const char* parameters, bool& is_wide) {
+                    return address_of(api, (letter + name).c_str(), parameters, is_wide);
+                };
+                found.getrf[i] = get("getrf", "iiniii", wide[4 * i]);
+                found.getrs[i] = get("getrs", "ciiniinii", wide[4 * i + 1]);
+                found.potrf[i] = get("potrf", "cinii", wide[4 * i + 2]);
+                found.trtrs[i] = get("trtrs", "ccciininii", wide[4 * i + 3]);
+            }
+            found.wide = wide[0];
+            for (bool other : wide)
+                if (other != found.wide)
+                    throw std::invalid_argument("LAPACK of two kinds of integers");
+            lapack() = found;
+        },
+        nb::arg("api"), "Take factorisations from scipy.linalg.cython_lapack.__pyx_capi__.");
+    module.attr("LAPACK_ROWS") = lapack_rows;
     module.def("blas_is_loaded", [] { return blas().sgemm != nullptr; });
     module.def(
         "blas_threshold", [] { return blas_threshold(); },
@@ -263,6 +311,7 @@ NB_MODULE(_native, module) {
     module.attr("BUFFERS") = numbered(kind_names);
     module.attr("OPERATIONS") = numbered(op_names);
     module.attr("REDUCTIONS") = numbered(reduction_names);
+    module.attr("MATRIX_FUNCTIONS") = numbered(matrix_names);
     module.attr("BINDINGS") = numbered(binding_names);
     module.attr("ROW_MAPS") = numbered(map_names);
     nb::class_<PyProgram>(module, "Program")

@@ -17,8 +17,8 @@ public:
           kernel_(row_kernels(in.dtype).reduce[static_cast<size_t>(kind)]),
           columns_(row_kernels(in.dtype).sum_columns) {
         const auto& outer = rows_.outer();
-        by_columns_ = kind == RowReduction::sum && !outer.empty() && outer.back().stride == 1 &&
-                      rows_.inner().size() == 1;
+        by_columns_ = kind == RowReduction::sum && columns_ && !outer.empty() &&
+                      outer.back().stride == 1 && rows_.inner().size() == 1;
         if (!rows_.one_run) scratch.need(rows_.length * rows_.item);
         divide(rows_.count, row_nanoseconds(rows_, kind == RowReduction::logsumexp ? 2 : 0.2),
                by_columns_ ? 64 : 1);

@@ -12,7 +12,8 @@
 namespace chainrule {
 
 inline const RowKernels& row_kernels(DType dtype) {
-    return dtype == DType::f32 ? kernels().f32 : kernels().f64;
+    const KernelTable& table = kernels();
+    return dtype == DType::f32 ? table.f32 : dtype == DType::i64 ? table.i64 : table.f64;
 }
 
 inline int64_t product_of(const std::vector<int64_t>& lengths, size_t from, size_t to) {

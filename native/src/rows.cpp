@@ -228,8 +228,52 @@ RowKernels row_kernels(void (*multiply)(const Product&), int64_t (*prepare)(Prod
             prepare};
 }
 
+// Integers; sums and products are taken without sign, which wraps around.
+void integer_sum(void* out, const void* row, int64_t n) {
+    const uint64_t* x = static_cast<const uint64_t*>(row);
+    uint64_t sum = 0;
+    for (int64_t i = 0; i < n; ++i) sum += x[i];
+    *static_cast<uint64_t*>(out) = sum;
+}
+
+void integer_product(void* out, const void* row, int64_t n) {
+    const uint64_t* x = static_cast<const uint64_t*>(row);
+    uint64_t product = 1;
+    for (int64_t i = 0; i < n; ++i) product *= x[i];
+    *static_cast<uint64_t*>(out) = product;
+}
+
+template <int sign>
+void integer_extreme(void* out, const void* row, int64_t n) {
+    const int64_t* x = static_cast<const int64_t*>(row);
+    int64_t best = x[0];
+    for (int64_t i = 1; i < n; ++i) best = (sign > 0 ? x[i] > best : x[i] < best) ? x[i] : best;
+    *static_cast<int64_t*>(out) = best;
+}
+
+void integer_partial_sums(void* out, const void* row, int64_t n, double) {
+    const uint64_t* x = static_cast<const uint64_t*>(row);
+    uint64_t* y = static_cast<uint64_t*>(out);
+    uint64_t sum = 0;
+    for (int64_t i = 0; i < n; ++i) y[i] = sum += x[i];
+}
+
 }  // namespace
 
+RowKernels row_kernels_i64() {
+    RowKernels kernels{};
+    const auto set = [&](RowReduction kind, void (*kernel)(void*, const void*, int64_t)) {
+        kernels.reduce[static_cast<int>(kind)] = kernel;
+    };
+    set(RowReduction::sum, &integer_sum);
+    set(RowReduction::max, &integer_extreme<1>);
+    set(RowReduction::min, &integer_extreme<-1>);
+    set(RowReduction::prod, &integer_product);
+    set(RowReduction::argmax, &position<int64_t, 1>);
+    set(RowReduction::argmin, &position<int64_t, -1>);
+    kernels.map[static_cast<int>(RowMap::cumsum)] = &integer_partial_sums;
+    return kernels;
+}
 RowKernels row_kernels_f32() { return row_kernels<float>(&multiply_f32, &prepare_f32); }
 RowKernels row_kernels_f64() { return row_kernels<double>(&multiply_f64, &prepare_f64); }
 

@@ -7,6 +7,7 @@ namespace chainrule::CHAINRULE_SIMD {
 
 RowKernels row_kernels_f32();
 RowKernels row_kernels_f64();
+RowKernels row_kernels_i64();
 void multiply_f32(const Product& product);
 void multiply_f64(const Product& product);
 int64_t prepare_f32(Product& product);

@@ -82,6 +82,8 @@ std::unique_ptr<Step> make_step(const Description& d, const Op& op, Scratch& scr
         case OpCode::map_rows: return make_map_rows(d, op, scratch);
         case OpCode::cross_entropy: return make_cross_entropy(d, op, scratch);
         case OpCode::multiply: return make_multiply(d, op, scratch);
+        case OpCode::argsort: return make_argsort(d, op, scratch);
+        case OpCode::matrices: return make_matrices(d, op, scratch);
         case OpCode::gather:
         case OpCode::scatter_add: return make_indexed(d, op, scratch);
         case OpCode::combine_rows:

@@ -48,6 +48,8 @@ std::unique_ptr<Step> make_cross_entropy(const Description& d, const Op& op, Scr
 std::unique_ptr<Step> make_indexed(const Description& d, const Op& op, Scratch& scratch);
 std::unique_ptr<Step> make_table_rows(const Description& d, const Op& op, Scratch& scratch);
 std::unique_ptr<Step> make_scan(const Description& d, const Op& op, Scratch& scratch);
+std::unique_ptr<Step> make_argsort(const Description& d, const Op& op, Scratch& scratch);
+std::unique_ptr<Step> make_matrices(const Description& d, const Op& op, Scratch& scratch);
 std::unique_ptr<Step> make_multiply(const Description& d, const Op& op, Scratch& scratch);
 
 }  // namespace chainrule

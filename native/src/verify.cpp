@@ -6,6 +6,7 @@
 
 #include "chainrule/program.hpp"
 #include "extent.hpp"
+#include "row_access.hpp"
 #include "verify.hpp"
 
 namespace chainrule {
@@ -64,7 +65,7 @@ public:
     OpVerifier(const Description& d, const Op& op) : d_(d), op_(op) {}
 
     void verify() {
-        require(op_.code <= OpCode::put_rows, "an unknown operation");
+        require(op_.code <= OpCode::matrices, "an unknown operation");
         require(op_.inputs.size() <= most_operands && op_.outputs.size() <= most_operands &&
                     op_.block.size() <= most_operands,
                 "an operation that is too long");
@@ -88,6 +89,8 @@ public:
             case OpCode::combine_rows: return combine_rows();
             case OpCode::first_rows: return first_rows();
             case OpCode::put_rows: return put_rows();
+            case OpCode::argsort: return argsort();
+            case OpCode::matrices: return matrices();
         }
     }
 
@@ -172,7 +175,8 @@ private:
         require(kind >= 0 && kind < row_reductions, "an unknown reduction");
         require(axes >= 0 && axes <= static_cast<int64_t>(shape.size()),
                 "a reduction of axes that are not there");
-        require(is_float(in(0).dtype), "a reduction of another dtype than a floating one");
+        require(is_float(in(0).dtype) || in(0).dtype == DType::i64, "a reduction of another dtype");
+        require(row_kernels(in(0).dtype).reduce[kind], "a reduction that there is not of integers");
         const bool position = static_cast<RowReduction>(kind) >= RowReduction::argmax;
         require(out(0).dtype == (position ? DType::i64 : in(0).dtype),
                 "a reduction with a result of another dtype");
@@ -192,8 +196,10 @@ private:
         const int64_t kind = integer(0);
         require(kind >= 0 && kind < row_maps, "an unknown map of rows");
         require(op_.floats.size() == 1, "an attribute is missing");
-        require(is_float(in(0).dtype) && in(0).dtype == out(0).dtype &&
-                    in(0).shape == out(0).shape && !in(0).shape.empty(),
+        require(is_float(in(0).dtype) || in(0).dtype == DType::i64,
+                "a map of rows of another dtype");
+        require(row_kernels(in(0).dtype).map[kind], "a map of rows that there is not of integers");
+        require(in(0).dtype == out(0).dtype && in(0).shape == out(0).shape && !in(0).shape.empty(),
                 "a map of rows with operands that do not fit");
     }
 
@@ -317,6 +323,38 @@ private:
                     item_size(in(0).dtype) == 8,
                 "a random key of another form");
         require(is_float(out(0).dtype) && is_contiguous(out(0)), "random numbers of another form");
+    }
+
+    void argsort() const {
+        arity(1, 1);
+        require(in(0).dtype <= DType::boolean && out(0).dtype == DType::i64,
+                "an order of other dtypes");
+        require(in(0).shape == out(0).shape && !in(0).shape.empty(), "an order of another shape");
+    }
+
+    void matrices() const {
+        const int64_t function = integer(0);
+        require(function >= 0 && function < matrix_functions, "an unknown function of matrices");
+        const auto kind = static_cast<MatrixFunction>(function);
+        const bool solves = kind <= MatrixFunction::solve_upper;
+        arity(solves ? 2 : 1, 1);
+        for (const auto* list : {&op_.inputs, &op_.outputs})
+            for (int slot : *list)
+                require(d_.slots[static_cast<size_t>(slot)].dtype == out(0).dtype,
+                        "a function of matrices of several dtypes");
+        require(is_float(out(0).dtype) && is_contiguous(out(0)),
+                "a function of matrices of another form");
+        const auto& a = in(0).shape;
+        require(a.size() >= 2 && a[a.size() - 1] == a[a.size() - 2],
+                "a function of matrices that are not square");
+        std::vector<int64_t> shape(a.begin(), a.end() - 2);
+        if (kind < MatrixFunction::det) shape.insert(shape.end(), a.end() - 2, a.end());
+        if (solves) {
+            require(in(1).shape.size() == a.size(), "a right-hand side that does not fit");
+            shape.back() = in(1).shape.back();
+            require(in(1).shape == shape, "a right-hand side that does not fit");
+        }
+        require(out(0).shape == shape, "a function of matrices with a result of another shape");
     }
 
     void callback() const {

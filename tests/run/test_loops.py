@@ -164,12 +164,12 @@ def test_numpy_inside_of_a_body() -> None:
 
     def f(weight: Any, xs: Any, h: Any) -> Any:
         def body(h: Any, x: Any) -> Any:
-            ordered = np.sort(h + x)
-            return np.tanh(ordered @ weight), (np.linalg.det(weight * x), ordered)
+            rounded = (h + x).astype(np.float16).astype(np.float64)
+            return np.tanh(rounded @ weight), (np.sum(weight * x).astype(np.float16), rounded)
 
         def outer(h: Any, x: Any) -> Any:
             last, (a, b) = cr.scan(body, h * x, xs)
-            return last, np.sum(a) + np.sum(np.sort(b, axis=0)[0])
+            return last, np.sum(a) + np.sum(b.astype(np.float16)[0])
 
         last, ys = cr.scan(outer, h, xs)
         return np.sum(last) + np.sum(ys)

@@ -43,6 +43,9 @@ def network(x: Any, weight: Any, bias: Any, labels: Any, table: Any, rows: Any) 
     whole = primitive("combine_rows", rows, table[rows], height=2)
     first = primitive("first_rows", rows, height=2)
     loss = loss + np.sum(primitive("put_rows", table, rows, whole)) + np.sum(np.where(first, 1, 0))
+    square = weight.T[:3] @ weight[:, :3] + np.eye(3)
+    solved = np.linalg.solve(square, x.T) + np.linalg.inv(square)[:, :1]
+    loss = loss + np.sum(np.sort(solved, axis=1)) + np.linalg.slogdet(square)[1]
     last, seen = cr.scan(step, x[0], x, reverse=True)
     loss = loss + np.sum(last) + np.sum(seen)
     return loss + np.sum(np.where(hidden > 0, hidden, 0.1 * hidden).T[::-1]) + np.max(hidden)

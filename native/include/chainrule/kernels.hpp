@@ -73,7 +73,7 @@ struct RowKernels {
 struct KernelTable {
     const BlockEntry* blocks;
     int block_count;
-    RowKernels f32, f64;
+    RowKernels f32, f64, i64;  // what there is not of integers is null
 };
 
 // Implemented for each instruction set; the tables of the others are only there on x86-64.

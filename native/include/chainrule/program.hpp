@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,26 @@ enum class OpCode : uint8_t {
     combine_rows,    // (indices, rows), ints: height; each row becomes the sum of all of its index
     first_rows,      // (indices), ints: height; whether an index is the first that names its row
     put_rows,        // (indices, rows), written into the output, the first of several for one row
+    argsort,         // (x): the order along the last axis
+    matrices,        // (a[, b]), ints: function; stacks of square matrices
+};
+
+enum class MatrixFunction : uint8_t {
+    solve,
+    solve_lower,
+    solve_upper,
+    inv,
+    cholesky,
+    det,
+    logabsdet,
+    signdet,
+};
+constexpr int matrix_functions = 8;
+
+// A matrix that has not what was asked for, in NumPy's words.
+class SingularMatrix : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
 };
 
 // What a buffer of a scan's body is bound to. An operation `scan` has the integers body, length,

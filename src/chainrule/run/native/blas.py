@@ -24,6 +24,18 @@ def load_blas() -> str:
     return ""
 
 
+@cache
+def load_lapack() -> str:
+    """Give the core SciPy's LAPACK, for large matrices; returns why that failed, or nothing."""
+    try:
+        from scipy.linalg import cython_lapack
+
+        _native.load_lapack(cython_lapack.__pyx_capi__)
+    except (ImportError, AttributeError, KeyError, ValueError) as error:
+        return str(error)
+    return ""
+
+
 _limiting = threading.Lock()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from chainrule.run.native.lowering import Rule
 from chainrule.run.native.rules import (
+    contractions,
     control,
     elementwise,
+    matrices,
     products,
     reductions,
     selection,
@@ -59,6 +61,11 @@ RULES: dict[str, Rule] = {
     "layer_norm": reductions.layer_norm,
     "matmul": products.matmul,
     "dense": products.dense,
+    "einsum": contractions.einsum,
+    "solve": matrices.solve,
+    "triangular_solve": matrices.triangular_solve,
+    **dict.fromkeys(("inv", "cholesky", "det", "logabsdet", "signdet"), matrices.of_one_matrix),
+    "argsort": selection.argsort,
     "gather": selection.gather,
     "scatter_add": selection.scatter_add,
     "row_sparse": selection.row_sparse,

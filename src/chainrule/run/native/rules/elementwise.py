@@ -24,6 +24,11 @@ LOGICAL = frozenset({"logical_and", "logical_or", "logical_not"})
 TESTS = frozenset({"isnan", "isfinite", "isinf"})
 
 
+def _computed(dtype: Any) -> Any:
+    """The dtype in which to compute: 64-bit integers for 32-bit ones, cut at the end."""
+    return np.dtype(np.int64) if core_dtype(dtype) == "i32" else dtype
+
+
 def elementwise(plan: Lowering, s: Statement, **attributes: Any) -> Array:
     """A function of the core's, on operands converted to the dtype in which NumPy computes."""
     name = s.primitive.name
@@ -36,6 +41,7 @@ def elementwise(plan: Lowering, s: Statement, **attributes: Any) -> Array:
         dtype = s.arguments[0].dtype
     else:
         dtype = s.dtype
+    dtype = _computed(dtype)
     parameters = [constant_array(np.asarray(attributes[key], dtype)) for key in attributes]
     if not has_kernel(name, dtype):
         raise Unsupported(f"no {name} of {dtype}")
@@ -48,7 +54,10 @@ def elementwise(plan: Lowering, s: Statement, **attributes: Any) -> Array:
             chain.converted(value, operand.dtype, dtype)
             for value, operand in zip(values, [*operands, *parameters], strict=True)
         ]
-        return chain.apply(f"{name}.{core_dtype(dtype)}", *converted)
+        result = chain.apply(f"{name}.{core_dtype(dtype)}", *converted)
+        if core_dtype(s.dtype) != "i32":
+            return result
+        return chain.converted(result, dtype, s.dtype)
 
     return plan.elementwise(s, compute, *operands, *parameters)
 
@@ -101,16 +110,17 @@ def power(plan: Lowering, s: Statement) -> Array:
     exponent = s.arguments[1]
     known = plan.graph.is_known(exponent) and exponent not in plan.inputs
     steps = _POWERS.get(float(exponent.value)) if known and exponent.shape == () else None
-    if steps is None or not all(has_kernel(name, s.dtype) for name in steps):
+    dtype = _computed(s.dtype)
+    if steps is None or not all(has_kernel(name, dtype) for name in steps):
         return elementwise(plan, s)
-    base = plan.as_dtype(plan.array(s.arguments[0]), s.dtype)
+    base = plan.as_dtype(plan.array(s.arguments[0]), dtype)
 
     def compute(chain: Chain, x: int) -> int:
         value = x
         for name in steps:
             operands = (value, x) if name == "multiply" else (value,)
-            value = chain.apply(f"{name}.{core_dtype(s.dtype)}", *operands)
-        return value
+            value = chain.apply(f"{name}.{core_dtype(dtype)}", *operands)
+        return chain.converted(value, dtype, s.dtype)
 
     return plan.elementwise(s, compute, base)
 
@@ -154,18 +164,20 @@ def where(plan: Lowering, s: Statement) -> Array:
 def clip(plan: Lowering, s: Statement) -> Array:
     """The greater of x and the lower bound, then the lesser of that and the upper one."""
     operands = [plan.array(a) for a in s.arguments]
-    if not has_kernel("maximum", s.dtype):
+    dtype = _computed(s.dtype)
+    if not has_kernel("maximum", dtype):
         raise Unsupported(f"no clip of {s.dtype}")
-    if not all(can_convert(x.dtype, s.dtype) for x in operands):
+    if not all(can_convert(x.dtype, dtype) for x in operands):
         raise Unsupported(f"no conversion to {s.dtype}")
 
     def compute(chain: Chain, *values: int) -> int:
         x, low, high = (
-            chain.converted(value, operand.dtype, s.dtype)
+            chain.converted(value, operand.dtype, dtype)
             for value, operand in zip(values, operands, strict=True)
         )
-        t = core_dtype(s.dtype)
-        return chain.apply(f"minimum.{t}", chain.apply(f"maximum.{t}", x, low), high)
+        t = core_dtype(dtype)
+        result = chain.apply(f"minimum.{t}", chain.apply(f"maximum.{t}", x, low), high)
+        return chain.converted(result, dtype, s.dtype)
 
     return plan.elementwise(s, compute, *operands)
 

@@ -16,28 +16,43 @@ from chainrule.run.native.operations import (
     Unsupported,
 )
 
+_OF_INTEGERS = frozenset({"sum", "max", "min", "prod", "argmax", "argmin", "cumsum"})
+
 
 def reduced(plan: Lowering, x: Array, kind: str, axis: Shape, shape: Shape, dtype: Any) -> Array:
     """One number for each row along ``axis``."""
-    if x.dtype.kind != "f" or core_dtype(x.dtype) not in ("f32", "f64"):
-        raise Unsupported(f"no {kind} of {x.dtype}")
+    if np.dtype(dtype).kind == "f":
+        x = plan.as_dtype(x, np.dtype(dtype))
+    x = computable(plan, x, kind)
+    wanted = x.dtype if kind not in ("argmax", "argmin") else np.dtype(np.int64)
     length = math.prod(x.shape[i] for i in axis)
     if length == 0 and kind != "sum":
         raise Unsupported(f"{kind} of nothing")
     kept = tuple(i for i in range(len(x.shape)) if i not in axis)
     rows = x.view(lambda a: np.transpose(a, (*kept, *axis)))
-    result = new_array(tuple(x.shape[i] for i in kept), dtype)
+    result = new_array(tuple(x.shape[i] for i in kept), wanted)
     plan.emit(
         "reduce", [rows], [result], [ROW_REDUCTIONS[kind], len(axis)], label=kind, work=x.size
     )
-    return result.reshaped(shape)
+    return plan.as_dtype(result.reshaped(shape), np.dtype(dtype))
+
+
+def computable(plan: Lowering, x: Array, kind: str) -> Array:
+    """The array in a dtype of whose rows the core has the function; small integers as large."""
+    if core_dtype(x.dtype) in ("i32", "bool"):
+        x = plan.as_dtype(x, np.dtype(np.int64))
+    dtype = core_dtype(x.dtype)
+    known = ("f32", "f64") if kind not in _OF_INTEGERS else ("f32", "f64", "i64")
+    if dtype not in known:
+        raise Unsupported(f"no {kind} of {x.dtype}")
+    return x
 
 
 def reduction(plan: Lowering, s: Statement, axis: Shape, keepdims: bool) -> Array:
     """A reduction over some axes."""
     x = plan.array(s.arguments[0])
     if not axis and s.primitive.name in ("sum", "max", "min", "prod"):
-        return x
+        return plan.as_dtype(x, s.dtype)
     return reduced(plan, x, s.primitive.name, axis, s.shape, s.dtype)
 
 
@@ -62,14 +77,13 @@ def extreme_position(plan: Lowering, s: Statement, axis: int | None) -> Array:
 
 def map_rows(plan: Lowering, s: Statement, axis: int) -> Array:
     """A function of whole rows along one axis."""
-    x = plan.array(s.arguments[0])
-    return mapped(plan, x, s.primitive.name, axis)
+    x = plan.as_dtype(plan.array(s.arguments[0]), s.dtype)
+    return plan.as_dtype(mapped(plan, x, s.primitive.name, axis), s.dtype)
 
 
 def mapped(plan: Lowering, x: Array, kind: str, axis: int, parameter: float = 0.0) -> Array:
     """The rows of x along one axis, each mapped to another."""
-    if core_dtype(x.dtype) not in ("f32", "f64"):
-        raise Unsupported(f"no {kind} of {x.dtype}")
+    x = computable(plan, x, kind)
     result = new_array(x.shape, x.dtype)
     rows, target = (a.view(lambda v: np.moveaxis(v, axis, -1)) for a in (x, result))
     plan.emit(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from chainrule.graph.statement import Statement
 from chainrule.run.native.arrays import Array, Shape, constant_array, core_dtype, new_array
 from chainrule.run.native.indices import index_arrays, known_places, scatter
@@ -11,6 +13,17 @@ from chainrule.run.native.lowering import Lowering
 from chainrule.run.native.operations import (
     Unsupported,
 )
+
+
+def argsort(plan: Lowering, s: Statement, axis: int) -> Array:
+    """The order of the entries along an axis; equal ones stay in theirs."""
+    x = plan.array(s.arguments[0])
+    if str(core_dtype(x.dtype)).startswith("raw"):
+        raise Unsupported(f"no order of {x.dtype}")
+    result = new_array(s.shape, s.dtype)
+    rows, order = (a.view(lambda v: np.moveaxis(v, axis, -1)) for a in (x, result))
+    plan.emit("argsort", [rows], [order], work=x.size)
+    return result
 
 
 def gather(plan: Lowering, s: Statement, index: tuple[Any, ...]) -> Array:
