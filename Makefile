@@ -150,6 +150,14 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.created
 	@touch $@
 
 # Only to see that they run, the environment of the tests will do: who is not installed is left out.
+.PHONY: races
+races: $(VENV)/.dev ## run the tests of threads on a core built with the thread sanitizer
+	@PYTHONPATH=backend $(BIN)/python -m chainrule_build.sanitize --thread tests/run/test_threads.py
+
+.PHONY: kernels
+kernels: $(VENV)/.dev ## compare the kernels of each instruction set that this machine has with plain loops
+	@PYTHONPATH=backend $(BIN)/python -m chainrule_build.kernels
+
 .PHONY: bench
 ifdef QUICK
 bench: $(VENV)/.dev run-benchmarks

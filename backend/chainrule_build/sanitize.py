@@ -1,8 +1,9 @@
-"""``python -m chainrule_build.sanitize TESTS``: run tests on a core built with sanitizers.
+"""``python -m chainrule_build.sanitize [--thread] TESTS``: run tests on a core with sanitizers.
 
 The core is built with ``-fsanitize=address,undefined`` into ``build/sanitize``, beside a copy of
 the Python files; pytest then runs there with the sanitizer's library loaded first. A wrong access
-or undefined behaviour ends the run with its place in the source. GCC only, whose library it is.
+or undefined behaviour ends the run with its place in the source. With ``--thread`` it is
+``-fsanitize=thread``, which finds data races. GCC only, whose library it is.
 """
 
 import os
@@ -14,9 +15,7 @@ from pathlib import Path
 from chainrule_build.compilers import machine_compiler
 from chainrule_build.in_place import PACKAGE, configure_and_build
 
-BUILD = Path("build") / "sanitize"
-SITE = BUILD / "site"
-SANITIZERS = "address,undefined"
+BUILD = Path("build")
 
 _CHECK = """
 import sys, chainrule._native as native
@@ -25,39 +24,48 @@ if native.build_info()["sanitize"] != sys.argv[1] or not native.__file__.startsw
 """
 
 
-def main(tests: list[str]) -> int:
-    """Build, copy, and run pytest on ``tests``; the exit status is pytest's."""
+def main(arguments: list[str]) -> int:
+    """Build, copy, and run pytest on the tests named; the exit status is pytest's."""
+    thread = arguments[:1] == ["--thread"]
+    tests = arguments[1:] if thread else arguments
+    sanitizers, library = (
+        ("thread", "libtsan.so") if thread else ("address,undefined", "libasan.so")
+    )
+    build = BUILD / ("sanitize-thread" if thread else "sanitize")
+    site = build / "site"
     missing = [test for test in tests if not Path(test).exists()]
     if not tests or missing:
         raise SystemExit(f"error: no such tests: {' '.join(missing)}")
     compiler = machine_compiler()
     if compiler is None:
         raise SystemExit("error: sanitizers take a C++20 compiler of the machine's own: GCC")
-    libraries = [_library(str(compiler.program), name) for name in ("libasan.so", "libstdc++.so")]
-    package = SITE / PACKAGE.name
-    shutil.rmtree(SITE, ignore_errors=True)
+    libraries = [_library(str(compiler.program), name) for name in (library, "libstdc++.so")]
+    package = site / PACKAGE.name
+    shutil.rmtree(site, ignore_errors=True)
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
     configure_and_build(
         compiler,
-        BUILD / "build",
+        build / "build",
         {
             "CMAKE_BUILD_TYPE": "RelWithDebInfo",
             "EXTENSION_FOLDER": str(package.resolve()),
-            "SANITIZE": SANITIZERS,
+            "SANITIZE": sanitizers,
         },
     )
     environment = {
         **os.environ,
         "LD_PRELOAD": " ".join(libraries),
-        "PYTHONPATH": str(SITE.resolve()),
+        "PYTHONPATH": str(site.resolve()),
         # Python frees little at its end; every other report ends the run.
         "ASAN_OPTIONS": "detect_leaks=0",
         "UBSAN_OPTIONS": "print_stacktrace=1",
+        # Threads of libraries that were built without the sanitizer would all look wrong.
+        "TSAN_OPTIONS": "halt_on_error=1 ignore_noninstrumented_modules=1",
         # So that Python's own objects are watched too, not just whole arenas of them.
         "PYTHONMALLOC": "malloc",
         "OMP_NUM_THREADS": "1",
     }
-    check = [sys.executable, "-c", _CHECK, SANITIZERS, str(SITE.resolve())]
+    check = [sys.executable, "-c", _CHECK, sanitizers, str(site.resolve())]
     subprocess.run(check, env=environment, check=True)
     # A report goes to the file of standard error itself, which pytest would keep and lose.
     pytest = [sys.executable, "-m", "pytest", "--capture=sys", "-p", "no:cacheprovider", *tests]

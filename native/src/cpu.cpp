@@ -1,5 +1,9 @@
 #include "chainrule/cpu.hpp"
 
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+
 #if defined(__x86_64__) || defined(_M_X64)
 #define CHAINRULE_X86_64 1
 #if defined(_MSC_VER)
@@ -66,7 +70,13 @@ SimdLevel detect() noexcept { return SimdLevel::baseline; }
 }  // namespace
 
 SimdLevel supported_level() noexcept {
-    static const SimdLevel level = detect();
+    static const SimdLevel level = [] {
+        const SimdLevel most = detect();
+        const char* wanted = std::getenv("CHAINRULE_SIMD");
+        for (SimdLevel lower : {SimdLevel::baseline, SimdLevel::avx2})
+            if (wanted && lower < most && std::strcmp(wanted, name(lower)) == 0) return lower;
+        return most;
+    }();
     return level;
 }
 

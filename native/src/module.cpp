@@ -97,6 +97,9 @@ public:
         return {outcome.steps, outcome.stopped};
     }
 
+    // For each operation, whether several threads share it where there are several.
+    std::vector<bool> spread() const { return program_.spread(); }
+
     nb::object arena(int buffer) {
         const auto& buffers = program_.description().buffers;
         if (buffer < 0 || static_cast<size_t>(buffer) >= buffers.size() ||
@@ -324,5 +327,6 @@ NB_MODULE(_native, module) {
              nb::arg("steps") = 1, nb::arg("input_strides") = std::vector<int64_t>(),
              nb::arg("output_strides") = std::vector<int64_t>(), nb::arg("seconds") = 0.0,
              nb::arg("threads") = 1)
+        .def("spread", &PyProgram::spread)
         .def("arena", &PyProgram::arena, nb::arg("buffer"), nb::rv_policy::reference_internal);
 }

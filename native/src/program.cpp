@@ -88,10 +88,12 @@ Program::Program(Description description)
         }
     }
     Scratch scratch;
-    for (const Op& op : description_.ops)
-        if (auto step = make_step(description_, op, scratch)) steps_.push_back(std::move(step));
-    can_spread_ = std::any_of(steps_.begin(), steps_.end(),
-                              [](const auto& step) { return step->can_spread(); });
+    for (const Op& op : description_.ops) {
+        auto step = make_step(description_, op, scratch);
+        spread_.push_back(step && step->can_spread());
+        if (step) steps_.push_back(std::move(step));
+    }
+    can_spread_ = std::find(spread_.begin(), spread_.end(), true) != spread_.end();
     pace_ = std::make_unique<Pace>();
     // Whole cache lines and more, so that threads do not share any.
     scratch_bytes_ = (scratch.bytes() + 255) / 128 * 128;

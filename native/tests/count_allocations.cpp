@@ -1,6 +1,6 @@
-// Counts the allocations of a process that loads this before everything else (LD_PRELOAD): what goes
-// through malloc and its relatives, hence operator new, in all threads and all libraries. Memory that
-// a library maps by itself is not seen. For the GNU C library.
+// Counts the allocations of a process that loads this before everything else (LD_PRELOAD): what
+// goes through malloc and its relatives, hence operator new, in all threads and all libraries.
+// Memory that a library maps by itself is not seen. For the GNU C library.
 #include <atomic>
 #include <cerrno>
 #include <cstddef>

@@ -178,6 +178,8 @@ public:
 
     const Description& description() const noexcept { return description_; }
     char* arena(int buffer) noexcept { return base_[static_cast<size_t>(buffer)]; }
+    // For each operation, whether it is worth more threads than one.
+    const std::vector<bool>& spread() const noexcept { return spread_; }
     const std::vector<int>& inputs() const noexcept { return inputs_; }
     const std::vector<int>& outputs() const noexcept { return outputs_; }
 
@@ -191,6 +193,7 @@ private:
     std::vector<std::unique_ptr<Step>> steps_;
     std::vector<Frame> frames_;
     int64_t scratch_bytes_ = 0;
+    std::vector<bool> spread_;
     bool can_spread_ = false;
     std::unique_ptr<Pace> pace_;
     std::mutex mutex_;

@@ -24,6 +24,8 @@ class History:
         steps: how many steps were made.
         interrupted: whether Ctrl-C ended it.
         reason: why it ended, in words.
+        plan: what a training step does, as text: each operation with the bytes it touches and its
+            arithmetic, and the memory of all; where NumPy ran the steps one by one, why.
     """
 
     net: Module
@@ -36,6 +38,7 @@ class History:
     steps: int = 0
     interrupted: bool = False
     reason: str = ""
+    plan: str = ""
 
     @property
     def epochs(self) -> int:

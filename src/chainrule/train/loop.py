@@ -110,6 +110,7 @@ class Trainer:
         self.steps = full + (1 if rest and not self.drop_last else 0)
         sizes = [self.batch_size] * min(full, 1) + [rest] * (self.steps - full)
         self.whole = WholeEpochs(self.step, self.train, position, self.seed, sizes)
+        history.plan = self.whole.explain()
         report.start(self.epochs, self.steps, position.epoch)
         try:
             history.reason = self._train(position, history, report, settings)

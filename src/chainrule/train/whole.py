@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.api.compile import Compiled
-from chainrule.run import make_loop, place_data
+from chainrule.run import default_executor, make_loop, place_data
 from chainrule.run.unsupported import Unsupported
 from chainrule.tracing.trees import Tree
 from chainrule.train.batches import Dataset
@@ -37,6 +37,7 @@ class WholeEpochs:
     ) -> None:
         self.data, self.seed = data, seed
         self.threads = step.threads
+        self.executor = step.executor or default_executor()
         self.reason = ""
         self.loops: dict[int, Any] = {}
         whole = self._arguments(position, (data.inputs, data.targets, data.weights))
@@ -52,6 +53,15 @@ class WholeEpochs:
             self.reason = str(reason)
         else:
             self.own(position)
+
+    def explain(self) -> str:
+        """A step of each size of batch as text, or why there is none."""
+        if self.reason:
+            return f"step by step: {self.reason}"
+        return "\n\n".join(
+            f"a step on {size} rows of the data, by the {self.executor} executor\n{loop.explain()}"
+            for size, loop in self.loops.items()
+        )
 
     def own(self, position: Position) -> None:
         """Make the arrays of a position ones that nobody else has.

@@ -190,7 +190,7 @@ class Loop:
 
     def explain(self) -> str:
         """One step as text."""
-        return explanation(self.lowering, self.layout)
+        return explanation(self.lowering, self.layout, self._program.spread())
 
 
 def place_data(array: np.ndarray) -> np.ndarray:

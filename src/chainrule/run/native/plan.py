@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -157,13 +158,16 @@ class NativePlan:
 
     def explain(self) -> str:
         """The plan as text: operations with the bytes they touch and the arithmetic they do."""
-        return explanation(self.lowering, self.layout)
+        return explanation(self.lowering, self.layout, self._program.spread())
 
 
-def explanation(lowering: Lowering, layout: Layout) -> str:
-    """An op list as text."""
-    lines = _lines(lowering, "")
-    lines.append(f"{len(lines)} operations, {layout.arena_bytes} bytes of buffers")
+def explanation(lowering: Lowering, layout: Layout, spread: Sequence[bool]) -> str:
+    """An op list as text; ``spread`` says which operations several threads share."""
+    lines = _lines(lowering, "", spread)
+    lines.append(
+        f"{len(lines)} operations, {layout.arena_bytes} bytes of buffers; {sum(spread)} of the "
+        "operations are large enough for several threads"
+    )
     if lowering.fallbacks:
         lines.append(f"{len(lowering.fallbacks)} of them by NumPy:")
         for statement, reason in lowering.fallbacks:
@@ -171,9 +175,10 @@ def explanation(lowering: Lowering, layout: Layout) -> str:
     return "\n".join(lines)
 
 
-def _lines(lowering: Lowering, indent: str) -> list[str]:
+def _lines(lowering: Lowering, indent: str, spread: Sequence[bool] = ()) -> list[str]:
     """A line for each operation, those of a body below its loop."""
-    lines = []
+    lines: list[str] = []
+    shared = iter(spread)
     for unit in lowering.units:
         inner = []
         if isinstance(unit, Chain):
@@ -194,6 +199,8 @@ def _lines(lowering: Lowering, indent: str) -> list[str]:
             whole, part = (inputs[0], outputs[0]) if name != "put_rows" else (outputs[0], inputs[1])
             moved += part.nbytes - whole.nbytes
         lines.append(f"{indent}{name}: {dtype}{shape}, {moved} bytes, {work} operations")
+        if next(shared, False):
+            lines[-1] += ", on several threads"
         lines += inner
     return lines
 
