@@ -260,6 +260,19 @@ def test_an_interrupt_before_the_first_epoch_leaves_nothing(
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_training_gets_the_threads_that_are_asked_for(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    original = train.fit
+    monkeypatch.setattr(
+        train, "fit", lambda *args, **rest: given.append(rest["threads"]) or original(*args, **rest)
+    )
+    fit_table(checkerboard(200), "agree", replace(QUICK, epochs=1, threads=threads))
+    assert given == [threads]
+
+
 def test_a_divergence_is_an_error() -> None:
     options = FitOptions(optimiser="sgd", rate=1e30, hidden=(8, 8), epochs=5)
     table = checkerboard(300).drop_columns(["agree", "class"])

@@ -25,7 +25,7 @@ import click
               "`chainrule fit` on.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite that file.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
-              help="Of matrix products and trees; more only help on a quiet machine.")  # fmt: skip
+              help="Of training and trees; more only help on a quiet machine.")  # fmt: skip
 def demo(
     quick: bool,
     seed: int,

@@ -135,7 +135,7 @@ network_options = _options(
                  help="Of the split, the weights and the order; the same seed, the same result."),
     click.option("--threads", type=_WHOLE, default=DEFAULTS.threads, show_default=True,
                  metavar="COUNT",
-                 help="Threads for matrix products and trees. More help only wide networks on an "
+                 help="Threads for training and trees. More help only wide networks on an "
                  "idle machine, and may change the last digits."),
 )  # fmt: skip
 

@@ -49,7 +49,7 @@ class Choices:
             which the network is most sure that it will be delayed.
         output: where to save the network; None for nowhere.
         force: whether to overwrite that file.
-        threads: for matrix products and trees.
+        threads: for training and trees.
     """
 
     quick: bool = False

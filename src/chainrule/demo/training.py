@@ -51,7 +51,7 @@ class Settings:
         epochs: passes over the training rows.
         trees: rounds of boosting, 0 for none.
         resamples: of each bootstrap.
-        threads: for matrix products and trees.
+        threads: for training and trees.
         seed: of everything that is drawn.
     """
 
@@ -126,6 +126,7 @@ def train_network(
             batch_size=settings.batch,
             seed=settings.seed,
             progress=progress,
+            threads=settings.threads,
         )
     if history.interrupted:
         raise KeyboardInterrupt

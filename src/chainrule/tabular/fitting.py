@@ -349,6 +349,7 @@ def train_network(
         regulariser=nn.L2(decay) if decay and chosen.optimiser != "adamw" else None,
         patience=chosen.patience,
         progress=progress,
+        threads=chosen.threads,
     )
     if not history.best_epoch:
         raise KeyboardInterrupt

@@ -45,8 +45,9 @@ class FitOptions:
         categories, numbers, ignore: columns to treat so, whatever is in them.
         trees: whether to train boosted trees as a reference too.
         resamples: of the bootstrap.
-        threads: for matrix products (BLAS) and boosted trees; None leaves it to the libraries. A
-            network of this size gains nothing from more than one, and loses on a busy machine.
+        threads: for the training, matrix products (BLAS) and boosted trees; None leaves it to the
+            libraries. A network of this size gains nothing from more than one, and loses on a busy
+            machine.
     """
 
     task: Task | None = None
