@@ -11,8 +11,10 @@
 
 #include "chainrule/cpu.hpp"
 #include "chainrule/program.hpp"
+#include "held.hpp"
 #include "lapack.hpp"
 #include "thread_pool.hpp"
+#include "words_module.hpp"
 
 namespace nb = nanobind;
 using namespace chainrule;
@@ -33,28 +35,6 @@ constexpr const char* reduction_names[] = {"sum",       "max",  "min",    "prod"
 constexpr const char* matrix_names[] = {"solve",    "solve_lower", "solve_upper", "inv",
                                         "cholesky", "det",         "logabsdet",   "signdet"};
 constexpr const char* map_names[] = {"softmax", "log_softmax", "cumsum", "standardise"};
-
-// A contiguous buffer of Python's, held while a program runs on it.
-class Held {
-public:
-    Held() = default;
-    Held(const Held&) = delete;
-    Held& operator=(const Held&) = delete;
-    ~Held() {
-        if (held_) PyBuffer_Release(&view_);
-    }
-    char* take(PyObject* object, bool writable) {
-        if (PyObject_GetBuffer(object, &view_, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) != 0)
-            throw nb::python_error();
-        held_ = true;
-        return static_cast<char*>(view_.buf);
-    }
-    int64_t bytes() const { return view_.len; }
-
-private:
-    Py_buffer view_{};
-    bool held_ = false;
-};
 
 using SlotRow = std::tuple<int, int64_t, int, std::vector<int64_t>, std::vector<int64_t>>;
 using OpRow =
@@ -329,4 +309,5 @@ NB_MODULE(_native, module) {
              nb::arg("threads") = 1)
         .def("spread", &PyProgram::spread)
         .def("arena", &PyProgram::arena, nb::arg("buffer"), nb::rv_policy::reference_internal);
+    bind_words(module);
 }

@@ -44,3 +44,31 @@ class Program:
     ) -> tuple[int, bool]: ...
     def spread(self) -> list[bool]: ...
     def arena(self, buffer: int) -> memoryview: ...
+
+class words:
+    """A submodule, written as a class because this file stands for the whole extension."""
+
+    class Training:
+        pieces: int
+        def __init__(
+            self,
+            ids: Any,
+            ends: Any,
+            keep: Any,
+            alias: Any,
+            path_ends: Any,
+            path_nodes: Any,
+            path_codes: Any,
+            input: Any,
+            output: Any,
+            frozen_input: Any,
+            frozen_output: Any,
+            settings: dict[str, Any],
+        ) -> None: ...
+        def run(
+            self, epoch: int, first: int, rate: float, final_rate: float, seconds: float
+        ) -> tuple[int, float, int]: ...
+        def draw(self, epoch: int, piece: int) -> dict[str, bytes]: ...
+        def descend(
+            self, epoch: int, piece: int, first: int, last: int, rate: float
+        ) -> tuple[float, int]: ...

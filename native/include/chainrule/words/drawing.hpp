@@ -1,0 +1,88 @@
+// What is random in training word embeddings: which words are kept, how wide a window is, which
+// words serve as negatives.
+//
+// Every draw is a function of (seed, epoch, position in the corpus), so the windows of any piece of
+// the corpus can be drawn at any time by any thread, and a long sentence can be cut anywhere.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "chainrule/words/kernels.hpp"
+
+namespace chainrule::words {
+
+// The words of a text in order, as rows of the tables; `ends` holds the offset after each sentence.
+struct Corpus {
+    const std::int32_t* ids;
+    std::int64_t words;
+    const std::int64_t* ends;
+    std::int64_t sentences;
+};
+
+struct Vocabulary {
+    std::int64_t size;
+    // A word is kept where 32 random bits are not above its number here.
+    const std::uint32_t* keep;
+    // Walker's alias method: where 32 random bits are below the low half, the row itself, else the
+    // row that is the high half.
+    const std::uint64_t* alias;
+    // Huffman's tree, or null: the inner nodes from the root to each word, and which way it goes.
+    const std::int64_t* path_ends;
+    const std::int32_t* path_nodes;
+    const std::uint8_t* path_codes;
+};
+
+struct Drawing {
+    std::uint64_t seed;
+    int window;
+    bool shrink;               // windows of random width, up to `window`
+    int negatives;             // for each group of windows
+    int share;                 // how many windows share their negatives
+    bool centre;               // whether the centre's own row of the output table is a target
+    bool paths;                // whether the nodes above the centre are
+    std::int64_t node_offset;  // where their rows begin
+};
+
+// How large the groups of windows can be.
+struct Limits {
+    std::int64_t rows;     // of the input table
+    std::int64_t targets;  // of the output table
+};
+Limits limits(const Drawing& drawing, const Vocabulary& vocabulary);
+
+class Drawer {
+public:
+    Drawer(const Corpus& corpus, const Vocabulary& vocabulary, const Drawing& drawing);
+
+    // The windows whose centres lie in [begin, end) of the corpus, valid until the next call.
+    Windows draw(std::uint64_t epoch, std::int64_t begin, std::int64_t end);
+
+private:
+    void make_room(std::int64_t words);
+    void keep_words(std::int64_t begin, std::int64_t end);
+    void draw_sentence(std::int64_t from, std::int64_t centre_from, std::int64_t centre_to,
+                       std::int64_t to);
+    void prepare_negatives(std::int64_t group);
+    void draw_targets(std::int64_t group);
+
+    Corpus corpus_;
+    Vocabulary vocabulary_;
+    Drawing drawing_;
+    std::int64_t most_targets_;
+    std::uint64_t key_ = 0;
+    std::int64_t count_ = 0, windows_ = 0, groups_ = 0, target_count_ = 0;
+    std::vector<std::int32_t> ids_, centre_, first_, last_, targets_;
+    std::vector<std::uint64_t> bits_;
+    std::vector<std::int64_t> window_end_, target_end_;
+    std::vector<float> labels_;
+    std::vector<std::uint8_t> repeats_;
+    // Where a word was last, by some bits of its row, and from where on no word occurs twice.
+    std::vector<std::int64_t> latest_, clean_from_;
+    // Which group named a target last, by some bits of its row.
+    std::vector<std::uint64_t> stamps_;
+    std::uint64_t stamp_ = 0;
+    std::vector<std::uint64_t> random_;
+};
+
+}  // namespace chainrule::words

@@ -1,0 +1,216 @@
+#include "chainrule/words/drawing.hpp"
+
+#include <algorithm>
+
+namespace chainrule::words {
+namespace {
+
+constexpr std::uint64_t golden = 0x9E3779B97F4A7C15u, stream = 0xD1B54A32D192ED03u;
+
+// The finaliser of splitmix64: G. Steele, D. Lea and C. Flood, Fast splittable pseudorandom number
+// generators (2014).
+std::uint64_t mixed(std::uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return x ^ (x >> 31);
+}
+
+constexpr std::uint64_t low_half = 0xffffffffu;
+// A negative that is a centre of its group is drawn again, so often at most.
+constexpr int attempts = 8;
+constexpr std::size_t slots = 2048;
+// For how many groups random bits are there ahead.
+constexpr std::int64_t prepared = 16;
+
+std::uint64_t index_of(std::uint64_t random, std::int64_t size) {
+    return ((random >> 32) * static_cast<std::uint64_t>(size)) >> 32;
+}
+
+#if defined(__GNUC__)
+#define CHAINRULE_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define CHAINRULE_PREFETCH(address) static_cast<void>(address)
+#endif
+
+}  // namespace
+
+Limits limits(const Drawing& drawing, const Vocabulary& vocabulary) {
+    std::int64_t deepest = 0, before = 0;
+    for (std::int64_t i = 0; drawing.paths && i < vocabulary.size; ++i) {
+        deepest = std::max(deepest, vocabulary.path_ends[i] - before);
+        before = vocabulary.path_ends[i];
+    }
+    return {2 * std::int64_t{drawing.window} + drawing.share,
+            (drawing.centre ? drawing.share + std::int64_t{drawing.negatives} : 0) + deepest};
+}
+
+Drawer::Drawer(const Corpus& corpus, const Vocabulary& vocabulary, const Drawing& drawing)
+    : corpus_(corpus), vocabulary_(vocabulary), drawing_(drawing),
+      most_targets_(limits(drawing, vocabulary).targets), latest_(slots), stamps_(slots),
+      random_(static_cast<std::size_t>(prepared * drawing.negatives)) {}
+
+Windows Drawer::draw(std::uint64_t epoch, std::int64_t begin, std::int64_t end) {
+    make_room(end - begin);
+    key_ = mixed(mixed(drawing_.seed + golden) + epoch);
+    count_ = windows_ = groups_ = target_count_ = 0;
+    std::fill(latest_.begin(), latest_.end(), -1);
+    const std::int64_t* sentence =
+        std::upper_bound(corpus_.ends, corpus_.ends + corpus_.sentences, begin);
+    while (begin < end) {
+        const std::int64_t start = sentence == corpus_.ends ? 0 : sentence[-1], stop = *sentence;
+        const std::int64_t from = count_;
+        // Words before the piece that its first windows reach, found backwards.
+        for (std::int64_t left = begin; left > start && count_ - from < drawing_.window; --left)
+            keep_words(left - 1, left);
+        std::reverse(ids_.begin() + from, ids_.begin() + count_);
+        const std::int64_t centre_from = count_, upto = std::min(end, stop);
+        keep_words(begin, upto);
+        const std::int64_t centre_to = count_;
+        for (std::int64_t right = upto; right < stop && count_ - centre_to < drawing_.window;
+             ++right)
+            keep_words(right, right + 1);
+        draw_sentence(from, centre_from, centre_to, count_);
+        begin = upto;
+        ++sentence;
+    }
+    const std::int64_t negatives = drawing_.negatives > 0 ? groups_ : 0;
+    for (std::int64_t g = 0; g < std::min(prepared, negatives); ++g) prepare_negatives(g);
+    for (std::int64_t g = 0; g < groups_; ++g) {
+        draw_targets(g);
+        if (g + prepared < negatives) prepare_negatives(g + prepared);
+    }
+    return {ids_.data(),     count_,         groups_,        window_end_.data(),
+            centre_.data(),  first_.data(),  last_.data(),   target_end_.data(),
+            targets_.data(), labels_.data(), repeats_.data()};
+}
+
+void Drawer::make_room(std::int64_t words) {
+    const auto windows = static_cast<std::size_t>(words);
+    if (centre_.size() >= windows) return;
+    centre_.resize(windows), first_.resize(windows), last_.resize(windows);
+    window_end_.resize(windows), target_end_.resize(windows), repeats_.resize(windows);
+    const std::size_t targets = windows * static_cast<std::size_t>(most_targets_);
+    targets_.resize(targets), labels_.resize(targets + lanes);
+}
+
+// Appends what is kept of [begin, end) to ids_, and its random bits to bits_, without branches.
+void Drawer::keep_words(std::int64_t begin, std::int64_t end) {
+    const auto room = static_cast<std::size_t>(count_ + end - begin);
+    if (ids_.size() < room) ids_.resize(2 * room), bits_.resize(2 * room);
+    std::int32_t* const ids = ids_.data();
+    std::uint64_t* const all_bits = bits_.data();
+    std::int64_t count = count_;
+    for (std::int64_t p = begin; p < end; ++p) {
+        const std::int32_t id = corpus_.ids[p];
+        if (p + 32 < end) CHAINRULE_PREFETCH(vocabulary_.keep + corpus_.ids[p + 32]);
+        const std::uint64_t bits = mixed(key_ + static_cast<std::uint64_t>(p + 1) * golden);
+        ids[count] = id;
+        all_bits[count] = bits;
+        count += (bits >> 32) <= vocabulary_.keep[id];
+    }
+    count_ = count;
+}
+
+// Windows of the centres [centre_from, centre_to) of a sentence whose kept words are [from, to).
+void Drawer::draw_sentence(std::int64_t from, std::int64_t centre_from, std::int64_t centre_to,
+                           std::int64_t to) {
+    if (clean_from_.size() < ids_.size()) clean_from_.resize(ids_.size());
+    // Words that share a slot are taken for repeats: seldom, and it costs time only.
+    std::int64_t clean = from;
+    for (std::int64_t p = from; p < to; ++p) {
+        std::int64_t& latest = latest_[static_cast<std::size_t>(ids_.data()[p]) % slots];
+        clean = std::max(clean, latest + 1);
+        latest = p;
+        clean_from_.data()[p] = clean;
+    }
+    const auto window = static_cast<std::uint64_t>(drawing_.window);
+    std::int64_t open = windows_;
+    const auto end_group = [this, &open] {
+        window_end_.data()[groups_++] = windows_;
+        open = windows_;
+    };
+    for (std::int64_t p = centre_from; p < centre_to; ++p) {
+        std::int64_t reach = drawing_.window;
+        if (drawing_.shrink)
+            reach = 1 + static_cast<std::int64_t>(((bits_.data()[p] & low_half) * window) >> 32);
+        const std::int64_t first = std::max(from, p - reach), last = std::min(to, p + reach + 1);
+        if (last - first == 1) continue;
+        centre_.data()[windows_] = static_cast<std::int32_t>(p);
+        first_.data()[windows_] = static_cast<std::int32_t>(first);
+        last_.data()[windows_] = static_cast<std::int32_t>(last);
+        if (++windows_ - open == drawing_.share) end_group();
+    }
+    if (windows_ > open) end_group();
+}
+
+// Random bits for the negatives of a group, and a start on fetching what they lead to.
+void Drawer::prepare_negatives(std::int64_t group) {
+    const std::int64_t window = group > 0 ? window_end_.data()[group - 1] : 0;
+    const std::uint64_t bits = bits_.data()[centre_.data()[window]];
+    std::uint64_t* const random =
+        random_.data() + (group % prepared) * static_cast<std::int64_t>(drawing_.negatives);
+    for (int k = 0; k < drawing_.negatives; ++k) {
+        random[k] = mixed(bits + static_cast<std::uint64_t>(k + 1) * stream);
+        CHAINRULE_PREFETCH(vocabulary_.alias + index_of(random[k], vocabulary_.size));
+    }
+}
+
+void Drawer::draw_targets(std::int64_t group) {
+    std::int32_t* const targets = targets_.data();
+    float* const labels = labels_.data();
+    const std::int64_t open = group > 0 ? window_end_.data()[group - 1] : 0;
+    const std::int64_t close = window_end_.data()[group], start = target_count_;
+    std::int64_t count = start;
+    if (drawing_.centre) {
+        for (std::int64_t w = open; w < close; ++w) {
+            targets[count] = ids_.data()[centre_.data()[w]];
+            labels[count++] = 1.0f;
+        }
+        const std::int64_t centres = count;
+        const std::uint64_t* const random =
+            random_.data() + (group % prepared) * static_cast<std::int64_t>(drawing_.negatives);
+        for (int k = 0; k < drawing_.negatives; ++k) {
+            std::uint64_t r = random[k];
+            for (int attempt = 0; attempt < attempts; ++attempt, r = mixed(r)) {
+                const std::uint64_t index = index_of(r, vocabulary_.size);
+                const std::uint64_t entry = vocabulary_.alias[index];
+                const auto row = static_cast<std::int32_t>(
+                    (r & low_half) < (entry & low_half) ? index : entry >> 32);
+                bool is_centre = false;
+                for (std::int64_t t = start; t < centres; ++t) is_centre |= targets[t] == row;
+                if (is_centre) continue;
+                targets[count] = row;
+                labels[count++] = 0.0f;
+                break;
+            }
+        }
+    }
+    if (drawing_.paths) {
+        const std::int64_t centre = ids_.data()[centre_.data()[open]];
+        const std::int64_t end = vocabulary_.path_ends[centre];
+        for (std::int64_t i = centre > 0 ? vocabulary_.path_ends[centre - 1] : 0; i < end; ++i) {
+            targets[count] =
+                static_cast<std::int32_t>(drawing_.node_offset + vocabulary_.path_nodes[i]);
+            labels[count++] = vocabulary_.path_codes[i] ? 0.0f : 1.0f;
+        }
+    }
+    std::int64_t low = first_.data()[open], high = last_.data()[open];
+    for (std::int64_t w = open + 1; w < close; ++w) {
+        low = std::min<std::int64_t>(low, first_.data()[w]);
+        high = std::max<std::int64_t>(high, last_.data()[w]);
+    }
+    bool named_twice = false;
+    ++stamp_;
+    for (std::int64_t t = start; t < count; ++t) {
+        std::uint64_t& stamp = stamps_.data()[static_cast<std::size_t>(targets[t]) % slots];
+        named_twice |= stamp == stamp_;
+        stamp = stamp_;
+    }
+    target_count_ = count;
+    target_end_.data()[group] = count;
+    const bool repeated = clean_from_.data()[high - 1] > low;
+    repeats_.data()[group] = static_cast<std::uint8_t>((repeated ? repeated_rows : 0) |
+                                                       (named_twice ? repeated_targets : 0));
+}
+
+}  // namespace chainrule::words

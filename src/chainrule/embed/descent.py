@@ -1,0 +1,237 @@
+"""Descent over the windows of a text: the native core, or NumPy where it is not built."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from chainrule.embed.encoded import EncodedCorpus
+from chainrule.embed.sampling import Paths
+from chainrule.embed.windows import Drawing, Group, Windows
+from chainrule.run import native
+
+# Words of the text in a piece: what is drawn at a time, and done before a training can stop.
+PIECE = 2048
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How windows are drawn and what is learned from them.
+
+    Attributes:
+        drawing: of the windows and their targets.
+        cbow: whether the contexts predict together; else each of them does.
+        mean: CBOW: whether by their mean, or their sum.
+        divided: CBOW: whether each context word moves by its share of what the mean or sum does.
+        softmax: whether to predict among all words, instead of the targets.
+        workers: threads.
+        deterministic: whether several threads always give the same result.
+        piece: words of the text in a piece.
+    """
+
+    drawing: Drawing
+    cbow: bool = False
+    mean: bool = True
+    divided: bool = True
+    softmax: bool = False
+    workers: int = 1
+    deterministic: bool = False
+    piece: int = PIECE
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What is learned from and what learns.
+
+    Attributes:
+        corpus: the text.
+        keep: see ``sampling.keep_thresholds``.
+        alias: see ``sampling.alias_table``; None without negatives.
+        paths: None without a tree.
+        input: a table of ``tables.empty_table``, changed in place.
+        output: another.
+        size: of a vector.
+        frozen_input: uint8, 1 for each row that must not change; or None.
+        frozen_output: the same.
+    """
+
+    corpus: EncodedCorpus
+    keep: np.ndarray
+    alias: np.ndarray | None
+    paths: Paths | None
+    input: np.ndarray
+    output: np.ndarray
+    size: int
+    frozen_input: np.ndarray | None = None
+    frozen_output: np.ndarray | None = None
+
+
+class Descent(Protocol):
+    """What both implementations offer."""
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces the text has."""
+
+    def run(
+        self, epoch: int, first: int, rate: float, final_rate: float, seconds: float
+    ) -> tuple[int, float, int]:
+        """Work from a piece on for some time: (next piece, summed loss, predictions).
+
+        The rate falls from ``rate`` at the beginning of the text to ``final_rate`` at its end.
+        """
+
+    def windows(self, epoch: int, piece: int) -> Windows:
+        """The windows of a piece."""
+
+    def descend(
+        self, epoch: int, piece: int, first: int, last: int, rate: float
+    ) -> tuple[float, int]:
+        """One step for each of the groups [first, last) of a piece: (loss, predictions)."""
+
+
+def descent(material: Material, settings: Settings) -> Descent:
+    """The faster implementation that is there."""
+    if native.available():
+        return NativeDescent(material, settings)
+    native.say_missing()
+    return NumpyDescent(material, settings)
+
+
+class NativeDescent:
+    """By the kernels of the native core."""
+
+    def __init__(self, material: Material, settings: Settings) -> None:
+        from chainrule._native import words
+
+        paths = material.paths
+        ends, nodes, codes = (paths.ends, paths.nodes, paths.codes) if paths else (None,) * 3
+        self._training = words.Training(
+            np.ascontiguousarray(material.corpus.ids, np.int32),
+            np.ascontiguousarray(material.corpus.ends, np.int64),
+            material.keep,
+            material.alias,
+            ends,
+            nodes,
+            codes,
+            material.input,
+            material.output,
+            material.frozen_input,
+            material.frozen_output,
+            {
+                **dataclasses.asdict(settings.drawing),
+                "cbow": settings.cbow,
+                "mean": settings.mean,
+                "divided": settings.divided,
+                "softmax": settings.softmax,
+                "workers": settings.workers,
+                "deterministic": settings.deterministic,
+                "piece": settings.piece,
+                "stride": material.input.shape[1],
+                "size": material.size,
+            },
+        )
+        self.pieces: int = self._training.pieces
+
+    def run(
+        self, epoch: int, first: int, rate: float, final_rate: float, seconds: float
+    ) -> tuple[int, float, int]:
+        """See ``Descent``."""
+        return self._training.run(epoch, first, rate, final_rate, seconds)
+
+    def windows(self, epoch: int, piece: int) -> Windows:
+        """See ``Descent``."""
+        return Windows.of_native(self._training.draw(epoch, piece))
+
+    def descend(
+        self, epoch: int, piece: int, first: int, last: int, rate: float
+    ) -> tuple[float, int]:
+        """See ``Descent``."""
+        return self._training.descend(epoch, piece, first, last, rate)
+
+
+class NumpyDescent:
+    """The same with NumPy, in one thread."""
+
+    def __init__(self, material: Material, settings: Settings) -> None:
+        self._material = material
+        self._settings = settings
+        self.pieces: int = -(-len(material.corpus.ids) // settings.piece)
+
+    def run(
+        self, epoch: int, first: int, rate: float, final_rate: float, seconds: float
+    ) -> tuple[int, float, int]:
+        """See ``Descent``."""
+        until = time.perf_counter() + seconds
+        total, predictions, piece = 0.0, 0, first
+        while piece < self.pieces:
+            done = piece * self._settings.piece / len(self._material.corpus.ids)
+            for group in self.windows(epoch, piece).groups():
+                loss, count = self._step(group, rate + (final_rate - rate) * done)
+                total, predictions = total + loss, predictions + count
+            piece += 1
+            if time.perf_counter() >= until:
+                break
+        return piece, total, predictions
+
+    def windows(self, epoch: int, piece: int) -> Windows:
+        """See ``Descent``."""
+        m, length = self._material, self._settings.piece
+        begin = piece * length
+        tree = (m.paths.ends, m.paths.nodes, m.paths.codes) if m.paths else None
+        end = min(begin + length, len(m.corpus.ids))
+        return self._settings.drawing.draw(
+            m.corpus.ids, m.corpus.ends, m.keep, m.alias, tree, epoch, begin, end
+        )
+
+    def descend(
+        self, epoch: int, piece: int, first: int, last: int, rate: float
+    ) -> tuple[float, int]:
+        """See ``Descent``."""
+        groups = list(self.windows(epoch, piece).groups())[first:last]
+        steps = [self._step(group, rate) for group in groups]
+        return sum(loss for loss, _ in steps), sum(count for _, count in steps)
+
+    def _step(self, group: Group, rate: float) -> tuple[float, int]:
+        """Move both tables against the gradient of a group's loss, taken before it."""
+        m, s = self._material, self._settings
+        own = len(group.contexts) if len(group.contexts) > 1 else 0
+        given_input: list[tuple[np.ndarray, np.ndarray]] = []
+        given_output: list[tuple[np.ndarray, np.ndarray]] = []
+        loss, predictions = 0.0, 0
+        for k, contexts in enumerate(group.contexts):
+            rows = m.input[contexts].astype(float)
+            x = rows if not s.cbow else (rows.mean if s.mean else rows.sum)(axis=0, keepdims=True)
+            if s.softmax:
+                targets = np.arange(len(m.corpus.vocabulary))
+                y = m.output[targets].astype(float)
+                scores = x @ y.T
+                scores -= scores.max(axis=1, keepdims=True)
+                logarithms = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+                loss -= logarithms[:, group.centres[k]].sum()
+                moves = rate * ((targets == group.centres[k]) - np.exp(logarithms))
+            else:
+                chosen = [k, *range(own, len(group.targets))] if own else slice(None)
+                targets, labels = group.targets[chosen], group.labels[chosen]
+                y = m.output[targets].astype(float)
+                scores = x @ y.T
+                loss += (np.logaddexp(0.0, scores) - labels * scores).sum()
+                moves = rate * (labels - 1.0 / (1.0 + np.exp(-scores)))
+            given = moves @ y
+            if s.cbow:
+                given = np.repeat(given / len(rows) if s.divided else given, len(rows), axis=0)
+            given_input.append((contexts, given))
+            given_output.append((targets, moves.T @ x))
+            predictions += len(x)
+        for table, frozen, gains in (
+            (m.input, m.frozen_input, given_input),
+            (m.output, m.frozen_output, given_output),
+        ):
+            for rows_of, gain in gains:
+                free = slice(None) if frozen is None else frozen[rows_of] == 0
+                np.add.at(table, rows_of[free], gain[free].astype(np.float32))
+        return float(loss), predictions

@@ -1,0 +1,251 @@
+"""Epochs over a text: progress, callbacks, checkpoints, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chainrule.errors import NonFiniteError
+
+# How long the core works before Python looks up: for Ctrl-C, and to show progress.
+STRETCH = 0.1
+
+
+@dataclass
+class History:
+    """How a training went, one entry for each epoch.
+
+    Attributes:
+        losses: mean loss of a prediction over the epoch, as the tables were at each one.
+        rates: at the end of the epoch.
+        seconds: the epoch took.
+        words: of the text in an epoch.
+        interrupted: whether Ctrl-C ended it.
+        reason: why it ended.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    words: int = 0
+    interrupted: bool = False
+    reason: str = ""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were finished."""
+        return len(self.losses)
+
+    def line(self) -> str:
+        """The last epoch in one line.
+
+        >>> History([0.5], [0.01], [2.0], 3000).line()
+        'epoch 1  loss 0.5000  rate 0.01  1,500 words/s  2.0 s'
+        """
+        speed = self.words / max(self.seconds[-1], 1e-9)
+        return (
+            f"epoch {self.epochs}  loss {self.losses[-1]:.4f}  rate {self.rates[-1]:.3g}  "
+            f"{speed:,.0f} words/s  {self.seconds[-1]:.1f} s"
+        )
+
+
+@dataclass
+class Position:
+    """Where a training is.
+
+    Attributes:
+        epoch: epochs that are done since the model was made.
+        piece: of the epoch that is under way, the first that is not done.
+        loss: summed over its predictions so far.
+        predictions: so far.
+        seconds: so far.
+    """
+
+    epoch: int = 0
+    piece: int = 0
+    loss: float = 0.0
+    predictions: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training sets out to do.
+
+    Attributes:
+        first: the epoch it begins with.
+        last: the epoch it ends before.
+        rate: at its beginning.
+        final_rate: at its end; between them it falls on a straight line.
+    """
+
+    first: int
+    last: int
+    rate: float
+    final_rate: float
+
+    def rate_at(self, epoch: float) -> float:
+        """The rate after so many epochs.
+
+        >>> Plan(0, 4, 1.0, 0.0).rate_at(1)
+        0.75
+        """
+        share = (epoch - self.first) / max(self.last - self.first, 1)
+        return self.rate + (self.final_rate - self.rate) * share
+
+
+class Runner(Protocol):
+    """What works off the pieces of an epoch: see ``descent.Descent``."""
+
+    @property
+    def pieces(self) -> int:
+        """How many there are."""
+
+    def run(
+        self, epoch: int, first: int, rate: float, final_rate: float, seconds: float
+    ) -> tuple[int, float, int]:
+        """(next piece, summed loss, predictions)."""
+
+
+class Quiet:
+    """Says nothing; also what the other reporters have in common."""
+
+    def start(self, plan: Plan, pieces: int, words: int) -> None:
+        """Before the first epoch."""
+
+    def stretch(self, position: Position, rate: float) -> None:
+        """After each tenth of a second or so."""
+
+    def epoch(self, history: History) -> None:
+        """After each epoch."""
+
+    def close(self) -> None:
+        """At the end, however it came."""
+
+
+class Lines(Quiet):
+    """One line per epoch on standard output."""
+
+    def epoch(self, history: History) -> None:
+        """Print the epoch's line."""
+        print(history.line(), flush=True)
+
+
+class Bar(Quiet):
+    """A bar with loss, rate, words per second and the time left."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:3.0f}%"),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(),
+            transient=True,
+        )
+        self._task: Any = None
+        self._words = self._pieces = 0
+        self._plan = Plan(0, 1, 0.0, 0.0)
+
+    def start(self, plan: Plan, pieces: int, words: int) -> None:
+        """Open the bar over all pieces of all epochs."""
+        self._plan, self._pieces, self._words = plan, pieces, words
+        self._progress.start()
+        total = (plan.last - plan.first) * pieces
+        self._task = self._progress.add_task("", total=total, numbers="")
+
+    def stretch(self, position: Position, rate: float) -> None:
+        """Move; show the mean loss of the epoch so far."""
+        plan = self._plan
+        words = self._words * position.piece / self._pieces
+        self._progress.update(
+            self._task,
+            completed=(position.epoch - plan.first) * self._pieces + position.piece,
+            description=f"epoch {position.epoch - plan.first + 1}/{plan.last - plan.first}",
+            numbers=f"loss {position.loss / max(position.predictions, 1):.4f}  rate {rate:.3g}  "
+            f"{words / max(position.seconds, 1e-9):,.0f} words/s",
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+
+def reporter(progress: bool) -> Quiet:
+    """A bar where standard output is a terminal, lines where it is not, nothing if not wanted."""
+    if not progress:
+        return Quiet()
+    return Bar() if sys.stdout.isatty() else Lines()
+
+
+def train(
+    runner: Runner,
+    plan: Plan,
+    position: Position,
+    history: History,
+    *,
+    words: int,
+    report: Quiet,
+    save: Callable[[], None] | None = None,
+    callbacks: Sequence[Callable[[History], Any]] = (),
+) -> None:
+    """Work off the plan from ``position`` on; both it and ``history`` are brought forward.
+
+    Ctrl-C ends the training after the tenth of a second that is under way: what was learned stays,
+    the checkpoint is written, and the same call goes on from there.
+
+    Raises:
+        NonFiniteError: where the loss stops being finite.
+    """
+    history.words, history.interrupted, history.reason = words, False, ""
+    report.start(plan, runner.pieces, words)
+    try:
+        while position.epoch < plan.last and not history.reason:
+            _epoch(runner, plan, position, history, report)
+            if save is not None:
+                save()
+            report.epoch(history)
+            answers = [callback(history) for callback in callbacks]
+            if True in answers:
+                history.reason = "stopped by a callback"
+        history.reason = history.reason or "all epochs done"
+    except KeyboardInterrupt:
+        history.interrupted, history.reason = True, "interrupted"
+        if save is not None:
+            save()
+    finally:
+        report.close()
+
+
+def _epoch(runner: Runner, plan: Plan, position: Position, history: History, report: Quiet) -> None:
+    rate, final_rate = plan.rate_at(position.epoch), plan.rate_at(position.epoch + 1)
+    while position.piece < runner.pieces:
+        start = time.perf_counter()
+        piece, loss, predictions = runner.run(
+            position.epoch, position.piece, rate, final_rate, STRETCH
+        )
+        # One assignment, so that Ctrl-C finds either the old position or the new one.
+        position.__dict__.update(
+            piece=piece,
+            loss=position.loss + loss,
+            predictions=position.predictions + predictions,
+            seconds=position.seconds + time.perf_counter() - start,
+        )
+        if not abs(position.loss) < float("inf"):
+            history.reason = "diverged"
+            raise NonFiniteError(
+                f"the loss is {position.loss} in epoch {position.epoch + 1}: the vectors have "
+                f"diverged; use a smaller alpha than {plan.rate}"
+            )
+        report.stretch(position, plan.rate_at(position.epoch + piece / runner.pieces))
+    history.losses.append(position.loss / max(position.predictions, 1))
+    history.rates.append(final_rate)
+    history.seconds.append(position.seconds)
+    position.__dict__.update(
+        epoch=position.epoch + 1, piece=0, loss=0.0, predictions=0, seconds=0.0
+    )

@@ -1,0 +1,308 @@
+"""Training word vectors from Python: what is learned, kept, continued, resumed and refused."""
+
+import itertools
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule.embed import saving, training
+from chainrule.embed.encoded import EncodedCorpus, encode
+from chainrule.embed.vocabulary import Vocabulary, VocabularyError
+from chainrule.embed.word2vec import ModelError, Word2Vec
+from chainrule.errors import ChainruleError
+from chainrule.run import native
+from chainrule.train.checkpoints import CheckpointError
+
+pytestmark = pytest.mark.skipif(not native.available(), reason="the native core is not built")
+
+COLOURS = ["red", "green", "blue", "white", "black"]
+NUMBERS = ["one", "two", "three", "four", "five"]
+
+
+def sentences(count: int = 600, seed: int = 0) -> list[list[str]]:
+    """Sentences about colours or about numbers, never about both."""
+    generator = np.random.default_rng(seed)
+    return [
+        list(generator.choice([COLOURS, NUMBERS][i % 2], generator.integers(2, 12)))
+        for i in range(count)
+    ]
+
+
+def model(text: object = None, **options: object) -> Word2Vec:
+    chosen = {
+        "vector_size": 12,
+        "sg": 1,
+        "sample": 0,
+        "workers": 1,
+        "seed": 3,
+        "alpha": 0.05,
+        "progress": False,
+        **options,
+    }
+    return Word2Vec(sentences() if text is None else text, **chosen)
+
+
+MODELS = {
+    "skip-gram": {},
+    "fast": {"share_negatives": 4},
+    "tree": {"hs": 1, "negative": 0},
+    "both": {"hs": 1},
+    "softmax": {"softmax": True},
+    "bag of words": {"sg": 0, "alpha": 0.2},
+    "historical": {"sg": 0, "gradient": "historical"},
+    "sum": {"sg": 0, "cbow_mean": 0},
+    "bag of words, tree": {"sg": 0, "hs": 1, "negative": 0, "alpha": 0.2},
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_words_that_stand_together_come_together(name: str) -> None:
+    trained = model(epochs=25, **MODELS[name])
+    table = trained.table() - trained.table().mean(axis=0)
+    unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+    place = trained.vocabulary.index
+    colours, numbers = [place[w] for w in COLOURS], [place[w] for w in NUMBERS]
+    likeness = unit @ unit.T
+    within = np.mean([likeness[np.ix_(g, g)].mean() for g in (colours, numbers)])
+    assert within > likeness[np.ix_(colours, numbers)].mean() + 0.5
+    losses = trained.history.losses
+    assert len(losses) == 25
+    assert losses[-1] < losses[10] < losses[3] < losses[0]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_one_thread_gives_the_same_bits_for_a_seed(name: str) -> None:
+    first, second, other = (model(seed=s, epochs=2, **MODELS[name]) for s in (5, 5, 6))
+    assert first.table().tobytes() == second.table().tobytes()
+    assert first.history.losses == second.history.losses
+    assert first.table().tobytes() != other.table().tobytes()
+
+
+def test_loss_falls_from_epoch_to_epoch() -> None:
+    losses = model(epochs=8, alpha=0.002, min_alpha=0.002).history.losses
+    assert all(later < earlier for earlier, later in itertools.pairwise(losses))
+
+
+def test_the_first_loss_is_that_of_knowing_nothing() -> None:
+    # A table of zeros says one half to every target.
+    trained = model(epochs=1, alpha=1e-9, min_alpha=1e-9, negative=7)
+    assert trained.history.losses[0] == pytest.approx(8 * np.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_threads_learn_too(workers: int) -> None:
+    alone, together = (model(epochs=6, workers=w).history.losses[-1] for w in (1, workers))
+    assert together == pytest.approx(alone, rel=0.03)
+
+
+def test_a_long_sentence_is_one_sentence() -> None:
+    text = [list(np.random.default_rng(1).choice(COLOURS, 30_000))]
+    trained = model(text, epochs=1, window=1)
+    encoded = encode(text, trained.vocabulary)
+    windows = trained._descent(encoded)
+    pairs = sum(
+        int((w.lasts - w.firsts - 1).sum())
+        for w in (windows.windows(0, piece) for piece in range(windows.pieces))
+    )
+    assert pairs == 2 * (30_000 - 1)
+
+
+# ----- going on -----
+
+
+def test_training_on_is_another_epoch_of_other_draws() -> None:
+    trained = model(epochs=2)
+    before = trained.table().copy()
+    history = trained.train(sentences(), epochs=3, start_alpha=0.02, progress=False)
+    assert len(history.losses) == 5
+    assert trained._position.epoch == 5
+    assert not np.array_equal(before, trained.table())
+
+
+def test_new_words_join_and_old_ones_keep_their_vectors() -> None:
+    trained = model(epochs=2)
+    old = {w: trained.table()[i].copy() for w, i in trained.vocabulary.index.items()}
+    more = [["violet", "red", "blue", "violet"]] * 200
+    trained.build_vocab(more, update=True)
+    assert len(trained.vocabulary) == 11
+    assert list(trained.vocabulary.counts) == sorted(trained.vocabulary.counts, reverse=True)
+    for word, vector in old.items():
+        np.testing.assert_array_equal(trained.table()[trained.vocabulary.index[word]], vector)
+    trained.train(more, epochs=2, progress=False)
+    assert not np.array_equal(trained.table()[trained.vocabulary.index["red"]], old["red"])
+
+
+def test_start_from_given_vectors_and_freeze_them() -> None:
+    untrained = Word2Vec(vector_size=4, sg=1, workers=1, min_count=1)
+    untrained.build_vocab(sentences())
+    given = {"red": [1, 2, 3, 4], "unknown": [0, 0, 0, 0]}
+    assert untrained.start_from(given) == 1
+    untrained.freeze(["red"])
+    untrained.freeze(which="output")
+    untrained.train(sentences(), epochs=1, progress=False)
+    red = untrained.vocabulary.index["red"]
+    np.testing.assert_array_equal(untrained.table()[red], [1, 2, 3, 4])
+    assert not untrained.table("output").any()
+    untrained.unfreeze()
+    untrained.train(sentences(), epochs=1, progress=False)
+    assert not np.array_equal(untrained.table()[red], [1, 2, 3, 4])
+    with pytest.raises(ModelError, match="shape"):
+        untrained.start_from({"red": [1.0]})
+    with pytest.raises(ModelError, match="'violet'"):
+        untrained.freeze(["violet"])
+
+
+def test_input_output_and_sum() -> None:
+    trained = model(epochs=1)
+    np.testing.assert_array_equal(
+        trained.table("sum"), trained.table("input") + trained.table("output")
+    )
+    with pytest.raises(ModelError, match="no table"):
+        trained.table("both")
+    with pytest.raises(ModelError, match="no output"):
+        model(epochs=1, hs=1, negative=0).table("output")
+
+
+# ----- stopping and files -----
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", ["skip-gram", "tree", "bag of words"])
+def test_a_resumed_training_ends_with_the_same_bits(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "training.safetensors"
+    whole = model(epochs=5, **MODELS[name])
+
+    def stop(history: object) -> None:
+        if len(history.losses) == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        model(epochs=5, checkpoint=path, callbacks=[stop], **MODELS[name])
+    resumed = model(epochs=5, checkpoint=path, **MODELS[name])
+    assert resumed.table().tobytes() == whole.table().tobytes()
+    assert resumed.history.losses == whole.history.losses
+
+
+def test_ctrl_c_keeps_what_is_learned_and_the_call_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting(training.Quiet):
+        stretches = 0
+
+        def stretch(self, position: training.Position, rate: float) -> None:
+            self.stretches += 1
+            if self.stretches == 3:
+                signal.raise_signal(signal.SIGINT)
+
+    # The core looks up after every piece, of which an epoch has two.
+    monkeypatch.setattr(training, "STRETCH", 0.0)
+    whole = model(epochs=3)
+    path = tmp_path / "training.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "reporter", lambda progress: Interrupting())
+        stopped = model(epochs=3, checkpoint=path)
+    assert stopped.history.interrupted and stopped.history.reason == "interrupted"
+    assert len(stopped.history.losses) == 1
+    resumed = model(epochs=3, checkpoint=path)
+    stopped.train(sentences(), progress=False)
+    for other in (resumed, stopped):
+        assert other.table().tobytes() == whole.table().tobytes()
+        assert other.history.losses == whole.history.losses
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    trained = model(epochs=2)
+    trained.freeze(["red"])
+    trained.save(path)
+    loaded = Word2Vec.load(path)
+    assert loaded.options == trained.options
+    assert loaded.vocabulary.words == trained.vocabulary.words
+    for which in ("input", "output"):
+        np.testing.assert_array_equal(loaded.table(which), trained.table(which))
+    for both in (trained, loaded):
+        both.train(sentences(), epochs=1, progress=False)
+    np.testing.assert_array_equal(loaded.table(), trained.table())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    saving.write_tables(path, {"a": np.zeros((3, 2), np.float32)}, "test", {})
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError):
+        saving.write_tables(path, {}, "test", {"no": object()})
+    with pytest.raises(KeyError):
+        saving.write_tables(path, {"a": np.zeros(3, complex)}, "test", {})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "training.safetensors"
+    model(epochs=1, checkpoint=path)
+    with pytest.raises(CheckpointError, match="window"):
+        model(epochs=1, checkpoint=path, window=3)
+    with pytest.raises(CheckpointError, match="vocabulary"):
+        model([["a", "b"]] * 9, epochs=1, checkpoint=path)
+    (tmp_path / "damaged").write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(CheckpointError, match="complete"):
+        Word2Vec.load(tmp_path / "damaged")
+
+
+def test_a_callback_ends_the_training() -> None:
+    trained = model(epochs=9, callbacks=[lambda history: len(history.losses) == 4])
+    assert len(trained.history.losses) == 4
+    assert trained.history.reason == "stopped by a callback"
+
+
+# ----- errors -----
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "error", "words"),
+    [
+        (iter(sentences()), {}, VocabularyError, "only once"),
+        ((s for s in sentences()), {}, VocabularyError, "generator"),
+        ("red green", {}, VocabularyError, "one string"),
+        (5, {}, VocabularyError, "int"),
+        ([["a"]], {}, ModelError, "min_count=5"),
+        (None, {"negative": 0}, ModelError, "nothing to learn"),
+        (None, {"gradient": "wrong"}, ModelError, "exact, historical"),
+        (None, {"alpha": 0}, ModelError, "alpha"),
+        (None, {"share_negatives": 4, "hs": 1}, ModelError, "share_negatives"),
+        (None, {"window": 0}, ChainruleError, "window"),
+        (None, {"vector_size": 2.5}, ChainruleError, "vector_size"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(
+    text: object, options: dict[str, object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        model(text, **options)
+
+
+def test_divergence_is_an_error() -> None:
+    with pytest.raises(ChainruleError, match="alpha"):
+        model(epochs=30, sg=0, cbow_mean=0, alpha=1e30, min_alpha=1e30)
+
+
+def test_training_before_a_vocabulary_and_on_another_one() -> None:
+    with pytest.raises(ModelError, match="build_vocab"):
+        Word2Vec().train(sentences())
+    trained = model(epochs=1)
+    with pytest.raises(ModelError, match="no word"):
+        trained.train([["unknown"]])
+    other = Vocabulary(["a"], [1])
+    with pytest.raises(ModelError, match="another vocabulary"):
+        trained.train(EncodedCorpus(np.zeros(1, np.int32), np.ones(1, np.int64), other))
+
+
+def test_a_vocabulary_of_one_word_trains_nothing_and_does_not_crash() -> None:
+    trained = model([["red"] * 20], epochs=1)
+    assert np.isfinite(trained.table()).all()
+    assert np.isfinite(model([["red"] * 20], epochs=1, hs=1, negative=0).table()).all()
