@@ -141,8 +141,8 @@ examples: $(VENV)/.dev $(VENV)/.native ## run every script in examples/, shorten
 	done
 
 .PHONY: sanitize
-sanitize: $(VENV)/.dev ## run tests/run on a core built with the address and undefined-behaviour sanitizers
-	@PYTHONPATH=backend $(BIN)/python -m chainrule_build.sanitize tests/run
+sanitize: $(VENV)/.dev ## run the tests of the core built with the address and undefined-behaviour sanitizers
+	@PYTHONPATH=backend $(BIN)/python -m chainrule_build.sanitize tests/run tests/embed
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.created
 	@echo "Installing chainrule[bench] into $(VENV): PyTorch, JAX and others, minutes, once"

@@ -14,6 +14,7 @@
 
 #include "chainrule/words/training.hpp"
 #include "held.hpp"
+#include "thread_pool.hpp"
 
 namespace nb = nanobind;
 
@@ -105,6 +106,10 @@ public:
             drawing_.negatives > 100000 || drawing_.share < 1 || drawing_.share > 1000 ||
             size < 1 || stride < size || stride % 16 != 0)
             throw std::invalid_argument("settings out of range");
+        const auto piece = setting<int64_t>(settings, "piece");
+        const auto workers = setting<int>(settings, "workers");
+        if (piece < 1 || workers < 1 || workers > ThreadPool::most_threads)
+            throw std::invalid_argument("pieces or workers out of range");
         const int64_t vocabulary = keep_.size();
         rows_in_ = input_.size() / stride;
         rows_out_ = output_.size() / stride;
@@ -134,7 +139,7 @@ public:
                   setting<bool>(settings, "mean"), setting<bool>(settings, "divided"), vocabulary},
             Tables{input_.data(), output_.data(), stride, size, frozen_input_.data(),
                    frozen_output_.data()},
-            setting<int64_t>(settings, "piece"), setting<int>(settings, "workers"));
+            rows_out_, piece, workers, setting<bool>(settings, "deterministic"));
     }
 
     int64_t pieces() const { return training_->pieces(); }

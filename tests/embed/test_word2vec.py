@@ -97,6 +97,18 @@ def test_threads_learn_too(workers: int) -> None:
     assert together == pytest.approx(alone, rel=0.03)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_several_threads_give_the_same_bits_where_that_is_asked_for(name: str) -> None:
+    options = {**MODELS[name], "workers": 3, "deterministic": True}
+    one, other = model(**options), model(**options)
+    np.testing.assert_array_equal(one.table(), other.table())
+    assert one.history.losses == other.history.losses
+    # Rounds on copies of rows learn about as much as steps one by one.
+    alone = model(**MODELS[name])
+    assert one.history.losses[-1] < one.history.losses[0]
+    assert one.history.losses[-1] < alone.history.losses[-1] + 0.1 * alone.history.losses[0]
+
+
 def test_a_long_sentence_is_one_sentence() -> None:
     text = [list(np.random.default_rng(1).choice(COLOURS, 30_000))]
     trained = model(text, epochs=1, window=1)

@@ -1,11 +1,13 @@
 #include "chainrule/words/training.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
+#include <atomic>
+#include <utility>
 
 #include "../denormals.hpp"
+#include "../thread_pool.hpp"
 #include "chainrule/cpu.hpp"
+#include "local_rows.hpp"
 
 namespace chainrule::words {
 namespace {
@@ -70,15 +72,37 @@ WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int6
             scratch_.ones[(n - 1) * block + i] = i % lanes < n ? 1.0f : 0.0f;
 }
 
+struct Training::Worker {
+    Worker(Drawer own_drawer, WorkingMemory own_memory)
+        : drawer(std::move(own_drawer)), memory(std::move(own_memory)) {}
+    Drawer drawer;
+    WorkingMemory memory;
+    double loss = 0.0;
+    std::int64_t predictions = 0;
+    // In rounds: the copies, and the windows in their terms.
+    std::unique_ptr<LocalRows> input, output;
+    std::vector<std::int32_t> ids, targets;
+};
+
+Training::~Training() = default;
+
 Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Drawing& drawing,
-                   const Model& model, const Tables& tables, std::int64_t piece, int workers)
-    : corpus_(corpus), model_(model), tables_(tables), piece_(piece), descend_(kernel_of(model)) {
+                   const Model& model, const Tables& tables, std::int64_t output_rows,
+                   std::int64_t piece, int workers, bool deterministic)
+    : corpus_(corpus), model_(model), tables_(tables), piece_(piece), descend_(kernel_of(model)),
+      in_rounds_(deterministic && workers > 1) {
     Limits most = limits(drawing, vocabulary);
     if (model.softmax) most.targets = vocabulary.size;
-    for (int i = 0; i < workers; ++i)
+    for (int i = 0; i < workers; ++i) {
         workers_.push_back(
-            std::make_unique<Worker>(Worker{Drawer(corpus, vocabulary, drawing),
-                                            WorkingMemory(most, drawing.share, tables.stride)}));
+            std::make_unique<Worker>(Drawer(corpus, vocabulary, drawing),
+                                     WorkingMemory(most, drawing.share, tables.stride)));
+        if (!in_rounds_) continue;
+        workers_.back()->input = std::make_unique<LocalRows>(tables.input, tables.frozen_input,
+                                                             vocabulary.size, tables.stride);
+        workers_.back()->output = std::make_unique<LocalRows>(tables.output, tables.frozen_output,
+                                                              output_rows, tables.stride);
+    }
 }
 
 std::int64_t Training::pieces() const { return (corpus_.words + piece_ - 1) / piece_; }
@@ -95,40 +119,97 @@ Outcome Training::descend(const Windows& windows, std::int64_t first, std::int64
     return {0, scratch.loss, scratch.predictions};
 }
 
-Outcome Training::run(std::uint64_t epoch, std::int64_t first, double rate, double final_rate,
-                      double seconds) {
-    std::atomic<std::int64_t> next{first};
-    std::vector<Outcome> outcomes(workers_.size());
-    std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < workers_.size(); ++i)
-        threads.emplace_back(
-            [&, i] { work(*workers_[i], epoch, rate, final_rate, seconds, next, outcomes[i]); });
-    work(*workers_[0], epoch, rate, final_rate, seconds, next, outcomes[0]);
-    for (std::thread& thread : threads) thread.join();
-    Outcome all{std::min(next.load(), pieces()), 0.0, 0};
-    for (const Outcome& one : outcomes) all.loss += one.loss, all.predictions += one.predictions;
-    return all;
+template <class Function>
+void Training::for_each_worker(double seconds, Function function) {
+    struct Context {
+        Training* training;
+        Function* function;
+    } context{this, &function};
+    const int count = static_cast<int>(workers_.size());
+    const auto run_one = [](void* given, int number, int) {
+        const auto& [training, function] = *static_cast<Context*>(given);
+        (*function)(*training->workers_[static_cast<std::size_t>(number)], number);
+    };
+    thread_pool().run(count, count, seconds * 1e9 * count, run_one, &context);
 }
 
-void Training::work(Worker& worker, std::uint64_t epoch, double rate, double final_rate,
-                    double seconds, std::atomic<std::int64_t>& next, Outcome& outcome) {
-    using Clock = std::chrono::steady_clock;
-    const auto end = Clock::now() + std::chrono::duration<double>(seconds);
-    const DenormalsFlushed flushed(true);
-    Scratch scratch = worker.memory.scratch();
-    // A piece that is taken is done, so what follows the last of them is where to go on.
+Outcome Training::run(std::uint64_t epoch, std::int64_t first, double rate, double final_rate,
+                      double seconds) {
+    const Stretch stretch{epoch, rate, final_rate,
+                          Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                             std::chrono::duration<double>(seconds))};
+    for (auto& worker : workers_) worker->loss = 0.0, worker->predictions = 0;
+    Outcome outcome{first, 0.0, 0};
+    if (in_rounds_) {
+        outcome.next = run_rounds(stretch, first);
+    } else {
+        std::atomic<std::int64_t> next{first};
+        // A piece that is taken is done, so what follows the last of them is where to go on.
+        for_each_worker(seconds, [&](Worker& worker, int) {
+            do {
+                const std::int64_t piece = next.fetch_add(1);
+                if (piece >= pieces()) break;
+                descend_piece(worker, stretch, piece);
+            } while (Clock::now() < stretch.end);
+        });
+        outcome.next = std::min(next.load(), pieces());
+    }
+    for (const auto& worker : workers_) {
+        outcome.loss += worker->loss;
+        outcome.predictions += worker->predictions;
+    }
+    return outcome;
+}
+
+// Each round every thread works on a piece of its own, with copies of the rows it needs, as they
+// were before the round. What the copies gained is added to the tables in the order of the pieces.
+std::int64_t Training::run_rounds(const Stretch& stretch, std::int64_t first) {
+    const auto parts = static_cast<std::int32_t>(workers_.size());
+    const double little = 1e-3;
     do {
-        const std::int64_t piece = next.fetch_add(1);
-        if (piece >= pieces()) break;
-        const std::int64_t begin = piece * piece_;
-        const double share = static_cast<double>(begin) / static_cast<double>(corpus_.words);
-        const Windows windows =
-            worker.drawer.draw(epoch, begin, std::min(begin + piece_, corpus_.words));
-        descend_(tables_, windows, 0, windows.groups, model_,
-                 static_cast<float>(rate + (final_rate - rate) * share), scratch);
-    } while (Clock::now() < end);
-    outcome.loss = scratch.loss;
-    outcome.predictions = scratch.predictions;
+        const std::int64_t last = std::min(first + parts, pieces());
+        for_each_worker(little, [&](Worker& worker, int i) {
+            if (first + i < last) descend_piece(worker, stretch, first + i);
+        });
+        for_each_worker(little, [&](Worker& worker, int i) {
+            if (first + i < last) worker.input->subtract(), worker.output->subtract();
+        });
+        for_each_worker(little, [&](Worker&, int part) {
+            for (std::int64_t w = 0; w < last - first; ++w) {
+                const Worker& other = *workers_[static_cast<std::size_t>(w)];
+                other.input->add_to(tables_.input, part, parts);
+                other.output->add_to(tables_.output, part, parts);
+            }
+        });
+        first = last;
+    } while (first < pieces() && Clock::now() < stretch.end);
+    return first;
+}
+
+void Training::descend_piece(Worker& worker, const Stretch& stretch, std::int64_t piece) {
+    const DenormalsFlushed flushed(true);
+    const std::int64_t begin = piece * piece_;
+    const double done = static_cast<double>(begin) / static_cast<double>(corpus_.words);
+    const auto rate = static_cast<float>(stretch.rate + (stretch.final_rate - stretch.rate) * done);
+    Windows windows =
+        worker.drawer.draw(stretch.epoch, begin, std::min(begin + piece_, corpus_.words));
+    Tables tables = tables_;
+    if (in_rounds_) {
+        worker.input->copy(windows.ids, windows.id_count, worker.ids);
+        worker.output->copy(windows.targets,
+                            windows.groups > 0 ? windows.target_end[windows.groups - 1] : 0,
+                            worker.targets);
+        windows.ids = worker.ids.data();
+        windows.targets = worker.targets.data();
+        tables.input = worker.input->start();
+        tables.output = worker.output->start();
+        tables.frozen_input = worker.input->frozen();
+        tables.frozen_output = worker.output->frozen();
+    }
+    Scratch scratch = worker.memory.scratch();
+    descend_(tables, windows, 0, windows.groups, model_, rate, scratch);
+    worker.loss += scratch.loss;
+    worker.predictions += scratch.predictions;
 }
 
 }  // namespace chainrule::words

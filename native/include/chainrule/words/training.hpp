@@ -1,7 +1,7 @@
 // Training word embeddings by windows: pieces of the corpus, worked off by threads.
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -30,10 +30,16 @@ private:
     Scratch scratch_{};
 };
 
+class LocalRows;
+
 class Training {
 public:
+    // Several threads change the same tables at once, or, where all is to be deterministic, take
+    // turns in rounds. Then the result depends on how many there are, but on nothing else.
     Training(const Corpus& corpus, const Vocabulary& vocabulary, const Drawing& drawing,
-             const Model& model, const Tables& tables, std::int64_t piece, int workers);
+             const Model& model, const Tables& tables, std::int64_t output_rows, std::int64_t piece,
+             int workers, bool deterministic);
+    ~Training();
 
     std::int64_t pieces() const;
 
@@ -49,18 +55,25 @@ public:
     Windows draw(std::uint64_t epoch, std::int64_t piece);
 
 private:
-    struct Worker {
-        Drawer drawer;
-        WorkingMemory memory;
+    using Clock = std::chrono::steady_clock;
+    struct Worker;
+    struct Stretch {
+        std::uint64_t epoch;
+        double rate, final_rate;
+        Clock::time_point end;
     };
-    void work(Worker& worker, std::uint64_t epoch, double rate, double final_rate, double seconds,
-              std::atomic<std::int64_t>& next, Outcome& outcome);
+
+    template <class Function>
+    void for_each_worker(double seconds, Function function);
+    std::int64_t run_rounds(const Stretch& stretch, std::int64_t first);
+    void descend_piece(Worker& worker, const Stretch& stretch, std::int64_t piece);
 
     Corpus corpus_;
     Model model_;
     Tables tables_;
     std::int64_t piece_;
     Descend descend_;
+    bool in_rounds_;
     std::vector<std::unique_ptr<Worker>> workers_;
 };
 
