@@ -89,6 +89,7 @@ def fit(
         ShapeError, TargetError, InputError: where data, loss and network do not fit one another.
         CheckpointError: where the checkpoint belongs to another training.
 
+    >>> import numpy as np
     >>> from chainrule import nn
     >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], float)
     >>> y = np.array([[0], [1], [1], [0]], float)
