@@ -43,7 +43,7 @@ class WholeEpochs:
         whole = self._arguments(position, (data.inputs, data.targets, data.weights))
         try:
             placed = {
-                number: place_data(step.executor, leaf)
+                number: place_data(self.executor, leaf)
                 for number, (argument, _, leaf) in enumerate(_places(Tree((whole, {}))))
                 if argument in (INPUTS, TARGETS, WEIGHTS)
             }
@@ -105,7 +105,7 @@ class WholeEpochs:
         advancing = [n for n, (argument, _, _) in enumerate(places) if argument in (KEY, RATE)]
         records = [results[f"[{LOSS}]"], results[f"[{HEALTH}]"]]
         return make_loop(
-            step.executor, program.graph, carried, data, advancing, records, records[1]
+            self.executor, program.graph, carried, data, advancing, records, records[1]
         )
 
     def run(
