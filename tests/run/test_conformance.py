@@ -457,9 +457,8 @@ def test_explains_what_numpy_does_and_why() -> None:
     assert "tanh" in text and "bytes" in text
 
 
-@pytest.mark.skipif("native" not in OTHERS, reason="the native core is not built")
-def test_bounds_of_indices_are_checked() -> None:
-    f = cr.compile(lambda table, rows: table[rows], executor="native")
+def assert_bounds_are_checked(executor: str) -> None:
+    f = cr.compile(lambda table, rows: table[rows], executor=executor)
     table = np.arange(6.0).reshape(3, 2)
     assert f(table, np.array([-1, 0])).tolist() == [[4, 5], [0, 1]]
     for wrong in (3, -4):
@@ -468,6 +467,11 @@ def test_bounds_of_indices_are_checked() -> None:
         ):
             f(table, np.array([0, wrong]))
     assert f(table, np.array([1])).tolist() == [[2, 3]]
+
+
+@pytest.mark.skipif("native" not in OTHERS, reason="the native core is not built")
+def test_bounds_of_indices_are_checked() -> None:
+    assert_bounds_are_checked("native")
 
 
 @pytest.mark.skipif("native" not in OTHERS, reason="the native core is not built")

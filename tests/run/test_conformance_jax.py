@@ -172,12 +172,4 @@ def test_special_pairs() -> None:
 
 
 def test_bounds_of_indices_are_checked() -> None:
-    f = cr.compile(lambda table, rows: table[rows], executor="jax")
-    table = np.arange(6.0).reshape(3, 2)
-    assert f(table, np.array([-1, 0])).tolist() == [[4, 5], [0, 1]]
-    for wrong in (3, -4):
-        with pytest.raises(
-            IndexError, match=f"index {wrong} is out of bounds for axis 0 with size 3"
-        ):
-            f(table, np.array([0, wrong]))
-    assert f(table, np.array([1])).tolist() == [[2, 3]]
+    suite.assert_bounds_are_checked("jax")
