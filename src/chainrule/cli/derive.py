@@ -91,7 +91,7 @@ def derive(
     if output is None:
         click.echo(written, nl=not written.endswith("\n"))
     else:
-        from chainrule.tabular.files import written_whole
+        from chainrule.files import written_whole
 
         with written_whole(output) as stream:
             stream.write(written if written.endswith("\n") else written + "\n")

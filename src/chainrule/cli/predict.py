@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from chainrule.files import written_whole
 from chainrule.tabular.errors import TableError, nearest_names, plural, quoted
-from chainrule.tabular.files import check_writable, written_whole
+from chainrule.tabular.files import check_writable
 
 if TYPE_CHECKING:
     import numpy as np

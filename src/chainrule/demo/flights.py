@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.errors import ChainruleError
-from chainrule.tabular.files import check_writable, written_whole
+from chainrule.files import written_whole
+from chainrule.tabular.files import check_writable
 
 if TYPE_CHECKING:
     import pyarrow

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from chainrule.files import written_whole
 from chainrule.train.checkpoints import CheckpointError
 
 _NAMES = {
@@ -32,7 +31,6 @@ def write_tables(
     Raises:
         CheckpointError: where the header is not plain JSON.
     """
-    target = Path(path)
     try:
         metadata = {"format": format_name, "header": json.dumps(header)}
     except TypeError as error:
@@ -49,21 +47,10 @@ def write_tables(
         offset = end
     text = json.dumps(entries).encode()
     text += b" " * (-len(text) % 8)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for array in arrays.values():
-                _write(file, array)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays.values():
+            _write(file, array)
 
 
 def _write(file: Any, array: np.ndarray) -> None:

@@ -1,13 +1,9 @@
-"""Files that are written whole or not at all, and never over another by accident."""
+"""Files that are never written over another by accident."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from chainrule.tabular.errors import TableError
 
@@ -34,28 +30,3 @@ def check_writable(path: str | os.PathLike[str], *, force: bool) -> None:
         raise TableError(f"{folder} is not a directory: make it first")
     if not os.access(folder, os.W_OK):
         raise TableError(f"{place} cannot be written: {folder} is closed to writing")
-
-
-@contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[TextIO]:
-    """A text file that takes its place only when the block ends well.
-
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with written_whole(Path(folder, "a.txt")) as stream:
-    ...         _ = stream.write("whole")
-    ...     Path(folder, "a.txt").read_text()
-    'whole'
-    """
-    place = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            yield stream
-        mask = os.umask(0)
-        os.umask(mask)
-        # Temporary files are for their owner alone; results are as other new files are.
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, place)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

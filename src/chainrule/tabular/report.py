@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chainrule.files import written_whole
 from chainrule.tabular.bootstrap import Interval
 from chainrule.tabular.columns import Column
-from chainrule.tabular.files import check_writable, written_whole
+from chainrule.tabular.files import check_writable
 from chainrule.tabular.metrics import LARGER_IS_BETTER, TITLES
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import dataclasses
 import difflib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import ChainruleError
+from chainrule.files import written_whole
 from chainrule.nn.module import Module, classes_named
 from chainrule.tracing.parameter import Parameter, State
 
@@ -41,6 +41,7 @@ def save(net: Module, path: str | os.PathLike[str], extra: Any = None) -> None:
     Raises:
         CheckpointError: naming the attribute that cannot be saved.
 
+    >>> import tempfile
     >>> from chainrule import nn
     >>> folder = tempfile.mkdtemp()
     >>> net = nn.MLP(2, [3], 1, seed=0)
@@ -225,7 +226,6 @@ def write_arrays(
     """Write arrays and a JSON header to ``path``: all of it, or nothing."""
     from safetensors.numpy import save as to_bytes
 
-    target = Path(path)
     try:
         text = json.dumps(header)
     except TypeError as error:
@@ -236,17 +236,8 @@ def write_arrays(
         {name: np.array(array, order="C") for name, array in arrays.items()},
         metadata={"format": format_name, "header": text},
     )
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(path, "wb") as file:
+        file.write(content)
 
 
 def read_arrays(
@@ -278,9 +269,3 @@ def read_arrays(
         return arrays, json.loads(metadata["header"])
     except (KeyError, ValueError):
         raise CheckpointError(f"{path}: its header is damaged") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

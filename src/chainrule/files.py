@@ -1,0 +1,38 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def written_whole(path: str | os.PathLike[str], mode: str = "w") -> Iterator[Any]:
+    """A file that takes its place only when the block ends well: "w" for text, "wb" for bytes.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with written_whole(Path(folder, "a.txt")) as stream:
+    ...         _ = stream.write("whole")
+    ...     Path(folder, "a.txt").read_text()
+    'whole'
+    """
+    place = Path(path)
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    try:
+        with os.fdopen(handle, mode, **text) as stream:  # type: ignore[call-overload]
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        # Temporary files are for their owner alone; results are as other new files are.
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, place)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
