@@ -22,7 +22,8 @@ class History:
         losses: mean loss of a prediction over the epoch, as the tables were at each one.
         rates: at the end of the epoch.
         seconds: the epoch took.
-        words: of the text in an epoch.
+        words: of the text in an epoch, or whatever else it has.
+        unit: what it has.
         interrupted: whether Ctrl-C ended it.
         reason: why it ended.
     """
@@ -31,6 +32,7 @@ class History:
     rates: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     words: int = 0
+    unit: str = "words"
     interrupted: bool = False
     reason: str = ""
 
@@ -48,7 +50,7 @@ class History:
         speed = self.words / max(self.seconds[-1], 1e-9)
         return (
             f"epoch {self.epochs}  loss {self.losses[-1]:.4f}  rate {self.rates[-1]:.3g}  "
-            f"{speed:,.0f} words/s  {self.seconds[-1]:.1f} s"
+            f"{speed:,.0f} {self.unit}/s  {self.seconds[-1]:.1f} s"
         )
 
 
@@ -113,7 +115,7 @@ class Runner(Protocol):
 class Quiet:
     """Says nothing; also what the other reporters have in common."""
 
-    def start(self, plan: Plan, pieces: int, words: int) -> None:
+    def start(self, plan: Plan, pieces: int, history: History) -> None:
         """Before the first epoch."""
 
     def stretch(self, position: Position, rate: float) -> None:
@@ -135,7 +137,7 @@ class Lines(Quiet):
 
 
 class Bar(Quiet):
-    """A bar with loss, rate, words per second and the time left."""
+    """A bar with loss, rate, words or pairs per second and the time left."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -149,12 +151,13 @@ class Bar(Quiet):
             transient=True,
         )
         self._task: Any = None
-        self._words = self._pieces = 0
+        self._pieces = 0
+        self._history = History()
         self._plan = Plan(0, 1, 0.0, 0.0)
 
-    def start(self, plan: Plan, pieces: int, words: int) -> None:
+    def start(self, plan: Plan, pieces: int, history: History) -> None:
         """Open the bar over all pieces of all epochs."""
-        self._plan, self._pieces, self._words = plan, pieces, words
+        self._plan, self._pieces, self._history = plan, pieces, history
         self._progress.start()
         total = (plan.last - plan.first) * pieces
         self._task = self._progress.add_task("", total=total, numbers="")
@@ -162,13 +165,13 @@ class Bar(Quiet):
     def stretch(self, position: Position, rate: float) -> None:
         """Move; show the mean loss of the epoch so far."""
         plan = self._plan
-        words = self._words * position.piece / self._pieces
+        words = self._history.words * position.piece / self._pieces
         self._progress.update(
             self._task,
             completed=(position.epoch - plan.first) * self._pieces + position.piece,
             description=f"epoch {position.epoch - plan.first + 1}/{plan.last - plan.first}",
             numbers=f"loss {position.loss / max(position.predictions, 1):.4f}  rate {rate:.3g}  "
-            f"{words / max(position.seconds, 1e-9):,.0f} words/s",
+            f"{words / max(position.seconds, 1e-9):,.0f} {self._history.unit}/s",
         )
 
     def close(self) -> None:
@@ -190,6 +193,7 @@ def train(
     history: History,
     *,
     words: int,
+    unit: str = "words",
     report: Quiet,
     save: Callable[[], None] | None = None,
     callbacks: Sequence[Callable[[History], Any]] = (),
@@ -202,8 +206,9 @@ def train(
     Raises:
         NonFiniteError: where the loss stops being finite.
     """
-    history.words, history.interrupted, history.reason = words, False, ""
-    report.start(plan, runner.pieces, words)
+    history.words, history.unit = words, unit
+    history.interrupted, history.reason = False, ""
+    report.start(plan, runner.pieces, history)
     try:
         while position.epoch < plan.last and not history.reason:
             _epoch(runner, plan, position, history, report)

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.embed import encoded, saving, tables
-from chainrule.embed import training as training_of
+from chainrule.embed import tables
 from chainrule.embed.descent import Descent, Material, Settings, descent
 from chainrule.embed.encoded import EncodedCorpus
+from chainrule.embed.model import Callbacks, ModelError, WordModel, encoded_by
 from chainrule.embed.sampling import alias_table, huffman, keep_thresholds
-from chainrule.embed.training import History, Plan, Position
-from chainrule.embed.vocabulary import Vocabulary
+from chainrule.embed.training import History
 from chainrule.embed.windows import Drawing
-from chainrule.errors import ChainruleError
 from chainrule.nn.checks import positive_whole, seed_of
-from chainrule.train.checkpoints import CheckpointError, read_arrays
 
-FORMAT = "chainrule word2vec 1"
 GRADIENTS = ("exact", "historical")
-
-
-class ModelError(ChainruleError, ValueError):
-    """Settings or words that a model of words cannot be trained with."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,7 @@ class Options:
         return bool(self.cbow_mean) == (self.gradient == "exact")
 
 
-class Word2Vec:
+class Word2Vec(WordModel):
     """Vectors of words, learned by predicting the words around each other.
 
     Args:
@@ -129,6 +121,9 @@ class Word2Vec:
     ((4, 8), 20)
     """
 
+    FORMAT = "chainrule word2vec 1"
+    OPTIONS = Options
+
     def __init__(
         self,
         sentences: Any = None,
@@ -152,13 +147,13 @@ class Word2Vec:
         gradient: str = "exact",
         share_negatives: int = 1,
         deterministic: bool = False,
-        callbacks: Sequence[Callable[[History], Any]] = (),
+        callbacks: Callbacks = (),
         checkpoint: str | os.PathLike[str] | None = None,
         progress: bool = True,
     ) -> None:
         if alpha is None:
             alpha = 0.075 if not sg and cbow_mean and gradient == "exact" else 0.025
-        self.options = Options(
+        options = Options(
             vector_size=vector_size,
             alpha=alpha,
             window=window,
@@ -179,58 +174,13 @@ class Word2Vec:
             share_negatives=share_negatives,
             deterministic=deterministic,
         )
-        self.options.check()
-        self.vocabulary = Vocabulary([], [])
-        self.history = History()
-        self._position = Position()
-        self._plan: Plan | None = None
+        self._begin(options)
         self._input = self._output = tables.empty_table(0, vector_size)
-        self._frozen: dict[str, np.ndarray] = {}
         if sentences is not None:
             self.build_vocab(sentences)
             self.train(sentences, callbacks=callbacks, checkpoint=checkpoint, progress=progress)
 
-    # ----- vocabulary -----------------------------------------------------------------------------
-
-    def build_vocab(self, sentences: Any, update: bool = False) -> None:
-        """Count the words and make their vectors.
-
-        Args:
-            sentences: as for the class.
-            update: keep the words and vectors that are there: counts are added, and new words with
-                at least ``min_count`` occurrences get fresh vectors.
-
-        Raises:
-            ModelError: where no word is frequent enough.
-        """
-        found = _vocabulary_of(sentences, self.options.min_count)
-        if update:
-            counts = dict(zip(self.vocabulary.words, self.vocabulary.counts.tolist(), strict=True))
-            for word, count in zip(found.words, found.counts.tolist(), strict=True):
-                counts[word] = counts.get(word, 0) + count
-            total = self.vocabulary.raw_total + found.raw_total
-            found = Vocabulary(list(counts), list(counts.values()), total)
-        if not len(found):
-            raise ModelError(
-                f"no word of the text occurs min_count={self.options.min_count} times or more"
-            )
-        before, old_input, old_output = self.vocabulary, self._input, self._output
-        self.vocabulary = found
-        self._make_tables()
-        if update and len(before):
-            places = np.array([found.index[word] for word in before.words])
-            self._input[places] = old_input[: len(before)]
-            # A tree of other counts is another tree: its nodes begin anew.
-            if self.options.negative or self.options.softmax:
-                self._output[places] = old_output[: len(before)]
-            self._frozen = {
-                name: self._moved(frozen, places) for name, frozen in self._frozen.items()
-            }
-
-    def _moved(self, frozen: np.ndarray, places: np.ndarray) -> np.ndarray:
-        result = np.zeros(len(self.vocabulary), np.uint8)
-        result[places] = frozen[: len(places)]
-        return result
+    # ----- vectors --------------------------------------------------------------------------------
 
     def _make_tables(self) -> None:
         o, count = self.options, len(self.vocabulary)
@@ -247,7 +197,20 @@ class Word2Vec:
         """Rows of the output table that belong to words; the nodes of the tree follow them."""
         return len(self.vocabulary) if self.options.negative or self.options.softmax else 0
 
-    # ----- vectors --------------------------------------------------------------------------------
+    def _keep_rows(self, old: Mapping[str, np.ndarray], places: np.ndarray) -> None:
+        count, size = len(places), self.options.vector_size
+        self._input[places, :size] = old["input"][:count]
+        # A tree of other counts is another tree: its nodes begin anew.
+        if self.options.negative or self.options.softmax:
+            self._output[places, :size] = old["output"][:count]
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        size = self.options.vector_size
+        return {"input": self._input[:, :size], "output": self._output[:, :size]}
+
+    def _take(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._input = tables.table_of(arrays["input"])
+        self._output = tables.table_of(arrays["output"])
 
     def table(self, which: str = "input") -> np.ndarray:
         """The vectors of all words, shape (words, vector_size).
@@ -266,50 +229,6 @@ class Word2Vec:
         output = self._output[: len(self.vocabulary), :size]
         return output if which == "output" else self._input[:, :size] + output
 
-    def start_from(self, vectors: Mapping[str, Any], which: str = "input") -> int:
-        """Set the vectors of those words that are in the vocabulary; returns how many were.
-
-        Args:
-            vectors: word -> numbers, ``vector_size`` of them.
-            which: "input" or "output".
-        """
-        table = self.table(which)
-        if which == "sum":
-            raise ModelError("the sum of two tables cannot be set; set input or output")
-        count = 0
-        for word, place in self.vocabulary.index.items():
-            if word in vectors:
-                vector = np.asarray(vectors[word], np.float32)
-                if vector.shape != table.shape[1:]:
-                    raise ModelError(
-                        f"the vector of {word!r} has shape {vector.shape}, but vector_size is "
-                        f"{table.shape[1]}"
-                    )
-                table[place] = vector
-                count += 1
-        return count
-
-    def freeze(self, words: Iterable[str] | None = None, which: str = "input") -> None:
-        """Keep the vectors of some words, or of all, as they are; ``unfreeze`` lets them go.
-
-        Args:
-            words: all by default.
-            which: "input" or "output".
-        """
-        rows = len(self.table(which))
-        frozen = self._frozen.setdefault(which, np.zeros(rows, np.uint8))
-        if words is None:
-            frozen[:] = 1
-            return
-        for word in words:
-            if word not in self.vocabulary:
-                raise ModelError(f"{word!r} is not in the vocabulary")
-            frozen[self.vocabulary.index[word]] = 1
-
-    def unfreeze(self) -> None:
-        """Let all vectors learn again."""
-        self._frozen = {}
-
     # ----- training -------------------------------------------------------------------------------
 
     def train(
@@ -319,7 +238,7 @@ class Word2Vec:
         epochs: int | None = None,
         start_alpha: float | None = None,
         end_alpha: float | None = None,
-        callbacks: Sequence[Callable[[History], Any]] = (),
+        callbacks: Callbacks = (),
         checkpoint: str | os.PathLike[str] | None = None,
         progress: bool = True,
     ) -> History:
@@ -338,34 +257,14 @@ class Word2Vec:
             ModelError: before ``build_vocab``, or for a text without any known word.
             NonFiniteError: where the vectors diverge.
         """
-        if not len(self.vocabulary):
-            raise ModelError("there is no vocabulary yet: call build_vocab(sentences) first")
         o = self.options
-        count = o.epochs if epochs is None else positive_whole(epochs, "epochs")
-        if checkpoint is not None and os.path.exists(checkpoint):
-            self._resume(checkpoint)
-        corpus = _encoded(sentences, self.vocabulary)
-        if not len(corpus):
-            raise ModelError("no word of the text is in the vocabulary")
         rate = o.alpha if start_alpha is None else start_alpha
         final_rate = o.min_alpha if end_alpha is None else end_alpha
-        if self._plan is None:
-            first = self._position.epoch
-            self._plan = Plan(first, first + count, rate, final_rate)
-        report = training_of.reporter(progress)
-        training_of.train(
-            self._descent(corpus),
-            self._plan,
-            self._position,
-            self.history,
-            words=len(corpus),
-            report=report,
-            save=None if checkpoint is None else lambda: self.save(checkpoint),
-            callbacks=callbacks,
-        )
-        if not self.history.interrupted:
-            self._plan = None
-        return self.history
+        return self._train(sentences, epochs, rate, final_rate, callbacks, checkpoint, progress)
+
+    def _runner(self, sentences: Any) -> tuple[Descent, int]:
+        corpus = encoded_by(sentences, self.vocabulary)
+        return self._descent(corpus), len(corpus)
 
     def _descent(self, corpus: EncodedCorpus) -> Descent:
         o, counts = self.options, self.vocabulary.counts
@@ -406,93 +305,3 @@ class Word2Vec:
             output_frozen,
         )
         return descent(material, settings)
-
-    # ----- files ----------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one ``.safetensors`` file; ``load`` gives the model back.
-
-        Raises:
-            CheckpointError: where the file cannot be written.
-        """
-        arrays = {
-            "input": self._input[:, : self.options.vector_size],
-            "output": self._output[:, : self.options.vector_size],
-            "counts": self.vocabulary.counts,
-            **{f"frozen_{name}": frozen for name, frozen in self._frozen.items()},
-        }
-        header = {
-            "options": asdict(self.options),
-            "words": self.vocabulary.words,
-            "raw_total": self.vocabulary.raw_total,
-            "position": asdict(self._position),
-            "plan": None if self._plan is None else asdict(self._plan),
-            "history": asdict(self.history),
-        }
-        saving.write_tables(path, arrays, FORMAT, header)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Word2Vec:
-        """Read a model that ``save`` wrote, a checkpoint too.
-
-        Raises:
-            CheckpointError: where the file is missing, damaged, or something else.
-        """
-        arrays, header = read_arrays(path, FORMAT)
-        try:
-            model = cls(**header["options"])
-            model.options = Options(**header["options"])
-            model.vocabulary = Vocabulary(header["words"], arrays["counts"], header["raw_total"])
-            model._input = tables.table_of(arrays["input"])
-            model._output = tables.table_of(arrays["output"])
-            for name in ("input", "output"):
-                if f"frozen_{name}" in arrays:
-                    model._frozen[name] = arrays[f"frozen_{name}"]
-            model._position = Position(**header["position"])
-            model._plan = None if header["plan"] is None else Plan(**header["plan"])
-            model.history = History(**header["history"])
-        except (KeyError, TypeError, IndexError) as error:
-            raise CheckpointError(f"{path}: its contents are damaged ({error!r})") from None
-        return model
-
-    def _resume(self, path: str | os.PathLike[str]) -> None:
-        """Take the place of the model in a checkpoint of the same training."""
-        found = Word2Vec.load(path)
-        # How many threads there are, and how long to train, may differ.
-        o = self.options
-        theirs = replace(found.options, workers=o.workers, epochs=o.epochs)
-        if theirs != o:
-            differing = ", ".join(
-                f"{name} ({value!r} there, {getattr(o, name)!r} here)"
-                for name, value in asdict(theirs).items()
-                if value != getattr(o, name)
-            )
-            raise CheckpointError(f"{path} belongs to another training: they differ in {differing}")
-        if found.vocabulary.words != self.vocabulary.words:
-            raise CheckpointError(f"{path} belongs to a training on another vocabulary")
-        self.__dict__.update(found.__dict__)
-        self.options = o
-
-
-def _vocabulary_of(sentences: Any, min_count: int) -> Vocabulary:
-    """The words of a text; a corpus that knows its own vocabulary is asked."""
-    if isinstance(sentences, EncodedCorpus):
-        return sentences.vocabulary
-    if hasattr(sentences, "vocabulary"):
-        found: Vocabulary = sentences.vocabulary(min_count=min_count)
-        return found
-    return Vocabulary.of(encoded.checked(sentences), min_count)
-
-
-def _encoded(sentences: Any, vocabulary: Vocabulary) -> EncodedCorpus:
-    if isinstance(sentences, EncodedCorpus):
-        if sentences.vocabulary.words != vocabulary.words:
-            raise ModelError(
-                "the encoded text has another vocabulary than the model: encode it with "
-                "model.vocabulary"
-            )
-        return sentences
-    if hasattr(sentences, "encode"):
-        result: EncodedCorpus = sentences.encode(vocabulary)
-        return result
-    return encoded.encode(encoded.checked(sentences), vocabulary)

@@ -1,0 +1,299 @@
+"""What all models of words have in common: vocabulary, tables, files, training that can stop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from chainrule.embed import encoded, saving
+from chainrule.embed import training as training_of
+from chainrule.embed.encoded import EncodedCorpus
+from chainrule.embed.training import History, Plan, Position, Runner
+from chainrule.embed.vocabulary import Vocabulary
+from chainrule.errors import ChainruleError
+from chainrule.nn.checks import positive_whole
+from chainrule.train.checkpoints import CheckpointError, read_arrays
+
+Callbacks = Sequence[Callable[[History], Any]]
+
+
+class ModelError(ChainruleError, ValueError):
+    """Settings or words that a model of words cannot be trained with."""
+
+
+class WordModel:
+    """The beginning of every model of words: a vector for each word of a vocabulary.
+
+    A model says what its settings are, makes its tables, and gives a ``Runner`` that works off the
+    pieces of an epoch.
+
+    Attributes:
+        options: the settings.
+        vocabulary: the words.
+        history: losses, rates and times of all epochs.
+    """
+
+    FORMAT: ClassVar[str]
+    OPTIONS: ClassVar[type]
+    # What an epoch is counted in.
+    UNIT: ClassVar[str] = "words"
+
+    options: Any
+    vocabulary: Vocabulary
+    history: History
+
+    def _begin(self, options: Any) -> None:
+        options.check()
+        self.options = options
+        self.vocabulary = Vocabulary([], [])
+        self.history = History()
+        self._position = Position()
+        self._plan: Plan | None = None
+        self._frozen: dict[str, np.ndarray] = {}
+
+    # ----- what a model defines -------------------------------------------------------------------
+
+    def _make_tables(self) -> None:
+        """Fresh tables for the vocabulary."""
+        raise NotImplementedError
+
+    def _keep_rows(self, old: Mapping[str, np.ndarray], places: np.ndarray) -> None:
+        """Put the rows of tables of before, as ``_arrays`` gave them, to their new places."""
+        raise NotImplementedError
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """All that was learned, by name."""
+        raise NotImplementedError
+
+    def _take(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """The reverse of ``_arrays``."""
+        raise NotImplementedError
+
+    def _runner(self, sentences: Any) -> tuple[Runner, int]:
+        """What works off an epoch, and how many words or pairs there are in one."""
+        raise NotImplementedError
+
+    def table(self, which: str = "input") -> np.ndarray:
+        """The vectors of all words, shape (words, vector_size)."""
+        raise NotImplementedError
+
+    # ----- vocabulary -----------------------------------------------------------------------------
+
+    def build_vocab(self, sentences: Any, update: bool = False) -> None:
+        """Count the words and make their vectors.
+
+        Args:
+            sentences: as for the class.
+            update: keep the words and vectors that are there: counts are added, and new words with
+                at least ``min_count`` occurrences get fresh vectors.
+
+        Raises:
+            ModelError: where no word is frequent enough.
+        """
+        found = vocabulary_of(sentences, self.options.min_count)
+        if update:
+            counts = dict(zip(self.vocabulary.words, self.vocabulary.counts.tolist(), strict=True))
+            for word, count in zip(found.words, found.counts.tolist(), strict=True):
+                counts[word] = counts.get(word, 0) + count
+            total = self.vocabulary.raw_total + found.raw_total
+            found = Vocabulary(list(counts), list(counts.values()), total)
+        if not len(found):
+            raise ModelError(
+                f"no word of the text occurs min_count={self.options.min_count} times or more"
+            )
+        before, old = self.vocabulary, self._arrays()
+        self.vocabulary = found
+        self._make_tables()
+        if update and len(before):
+            places = np.array([found.index[word] for word in before.words])
+            self._keep_rows(old, places)
+            self._frozen = {
+                name: self._moved(frozen, places) for name, frozen in self._frozen.items()
+            }
+
+    def _moved(self, frozen: np.ndarray, places: np.ndarray) -> np.ndarray:
+        result = np.zeros(len(self.vocabulary), np.uint8)
+        result[places] = frozen[: len(places)]
+        return result
+
+    # ----- vectors --------------------------------------------------------------------------------
+
+    def start_from(self, vectors: Mapping[str, Any], which: str = "input") -> int:
+        """Set the vectors of those words that are in the vocabulary; returns how many were.
+
+        Args:
+            vectors: word -> numbers, ``vector_size`` of them.
+            which: "input" or "output".
+        """
+        table = self.table(which)
+        if which == "sum":
+            raise ModelError("the sum of two tables cannot be set; set input or output")
+        count = 0
+        for word, place in self.vocabulary.index.items():
+            if word in vectors:
+                vector = np.asarray(vectors[word], np.float32)
+                if vector.shape != table.shape[1:]:
+                    raise ModelError(
+                        f"the vector of {word!r} has shape {vector.shape}, but vector_size is "
+                        f"{table.shape[1]}"
+                    )
+                table[place] = vector
+                count += 1
+        return count
+
+    def freeze(self, words: Iterable[str] | None = None, which: str = "input") -> None:
+        """Keep the vectors of some words, or of all, as they are; ``unfreeze`` lets them go.
+
+        Args:
+            words: all by default.
+            which: "input" or "output".
+        """
+        rows = len(self.table(which))
+        frozen = self._frozen.setdefault(which, np.zeros(rows, np.uint8))
+        if words is None:
+            frozen[:] = 1
+            return
+        for word in words:
+            if word not in self.vocabulary:
+                raise ModelError(f"{word!r} is not in the vocabulary")
+            frozen[self.vocabulary.index[word]] = 1
+
+    def unfreeze(self) -> None:
+        """Let all vectors learn again."""
+        self._frozen = {}
+
+    # ----- training -------------------------------------------------------------------------------
+
+    def _train(
+        self,
+        sentences: Any,
+        epochs: int | None,
+        rate: float,
+        final_rate: float,
+        callbacks: Callbacks,
+        checkpoint: str | os.PathLike[str] | None,
+        progress: bool,
+    ) -> History:
+        if not len(self.vocabulary):
+            raise ModelError("there is no vocabulary yet: call build_vocab(sentences) first")
+        count = self.options.epochs if epochs is None else positive_whole(epochs, "epochs")
+        if checkpoint is not None and os.path.exists(checkpoint):
+            self._resume(checkpoint)
+        runner, words = self._runner(sentences)
+        if self._plan is None:
+            first = self._position.epoch
+            self._plan = Plan(first, first + count, rate, final_rate)
+        training_of.train(
+            runner,
+            self._plan,
+            self._position,
+            self.history,
+            words=words,
+            unit=self.UNIT,
+            report=training_of.reporter(progress),
+            save=None if checkpoint is None else lambda: self.save(checkpoint),
+            callbacks=callbacks,
+        )
+        if not self.history.interrupted:
+            self._plan = None
+        return self.history
+
+    # ----- files ----------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to one ``.safetensors`` file; ``load`` gives the model back.
+
+        Raises:
+            CheckpointError: where the file cannot be written.
+        """
+        arrays = {
+            **self._arrays(),
+            "counts": self.vocabulary.counts,
+            **{f"frozen_{name}": frozen for name, frozen in self._frozen.items()},
+        }
+        header = {
+            "options": asdict(self.options),
+            "words": self.vocabulary.words,
+            "raw_total": self.vocabulary.raw_total,
+            "position": asdict(self._position),
+            "plan": None if self._plan is None else asdict(self._plan),
+            "history": asdict(self.history),
+        }
+        saving.write_tables(path, arrays, self.FORMAT, header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a model that ``save`` wrote, a checkpoint too.
+
+        Raises:
+            CheckpointError: where the file is missing, damaged, or something else.
+        """
+        arrays, header = read_arrays(path, cls.FORMAT)
+        try:
+            model = cls(**header["options"])
+            model.options = cls.OPTIONS(**header["options"])
+            model.vocabulary = Vocabulary(header["words"], arrays["counts"], header["raw_total"])
+            model._take(arrays)
+            for name in ("input", "output"):
+                if f"frozen_{name}" in arrays:
+                    model._frozen[name] = arrays[f"frozen_{name}"]
+            model._position = Position(**header["position"])
+            model._plan = None if header["plan"] is None else Plan(**header["plan"])
+            model.history = History(**header["history"])
+        except (KeyError, TypeError, IndexError) as error:
+            raise CheckpointError(f"{path}: its contents are damaged ({error!r})") from None
+        return model
+
+    def _resume(self, path: str | os.PathLike[str]) -> None:
+        """Take the place of the model in a checkpoint of the same training."""
+        found = type(self).load(path)
+        # How many threads there are, and how long to train, may differ.
+        o = self.options
+        theirs = replace(found.options, workers=o.workers, epochs=o.epochs)
+        if theirs != o:
+            differing = ", ".join(
+                f"{name} ({value!r} there, {getattr(o, name)!r} here)"
+                for name, value in asdict(theirs).items()
+                if value != getattr(o, name)
+            )
+            raise CheckpointError(f"{path} belongs to another training: they differ in {differing}")
+        if found.vocabulary.words != self.vocabulary.words:
+            raise CheckpointError(f"{path} belongs to a training on another vocabulary")
+        self.__dict__.update(found.__dict__)
+        self.options = o
+
+
+def vocabulary_of(sentences: Any, min_count: int) -> Vocabulary:
+    """The words of a text; a corpus that knows its own vocabulary is asked."""
+    if isinstance(sentences, EncodedCorpus):
+        return sentences.vocabulary
+    if hasattr(sentences, "vocabulary"):
+        found: Vocabulary = sentences.vocabulary(min_count=min_count)
+        return found
+    return Vocabulary.of(encoded.checked(sentences), min_count)
+
+
+def encoded_by(sentences: Any, vocabulary: Vocabulary) -> EncodedCorpus:
+    """A text in the terms of a vocabulary.
+
+    Raises:
+        ModelError: for a text that is encoded in other terms, or has no known word.
+    """
+    if isinstance(sentences, EncodedCorpus):
+        if sentences.vocabulary.words != vocabulary.words:
+            raise ModelError(
+                "the encoded text has another vocabulary than the model: encode it with "
+                "model.vocabulary"
+            )
+        corpus = sentences
+    elif hasattr(sentences, "encode"):
+        corpus = sentences.encode(vocabulary)
+    else:
+        corpus = encoded.encode(encoded.checked(sentences), vocabulary)
+    if not len(corpus):
+        raise ModelError("no word of the text is in the vocabulary")
+    return corpus
