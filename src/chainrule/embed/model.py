@@ -13,6 +13,7 @@ from chainrule.embed import encoded, saving
 from chainrule.embed import training as training_of
 from chainrule.embed.encoded import EncodedCorpus
 from chainrule.embed.training import History, Plan, Position, Runner
+from chainrule.embed.vectors import WordVectors
 from chainrule.embed.vocabulary import Vocabulary
 from chainrule.errors import ChainruleError
 from chainrule.nn.checks import positive_whole
@@ -121,6 +122,21 @@ class WordModel:
         return result
 
     # ----- vectors --------------------------------------------------------------------------------
+
+    @property
+    def vectors(self) -> WordVectors:
+        """What ``table()`` gives, with its words, to be asked; it shares the memory of the model.
+
+        Keep it in a variable to ask more than once: lengths are found anew in each. After more
+        training ask for it again.
+
+        >>> from chainrule.embed.word2vec import Word2Vec
+        >>> text = [["red", "green"], ["one", "two"]] * 50
+        >>> Word2Vec(text, vector_size=8, workers=1, progress=False).vectors
+        WordVectors(4 words, 8 numbers each)
+        """
+        words, index = self.vocabulary.words, self.vocabulary.index
+        return WordVectors(words, self.table(), self.vocabulary.counts, index=index)
 
     def start_from(self, vectors: Mapping[str, Any], which: str = "input") -> int:
         """Set the vectors of those words that are in the vocabulary; returns how many were.
