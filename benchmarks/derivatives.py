@@ -309,13 +309,14 @@ def main() -> int:
                     continue
                 present = [e for e in engines if takes_part(e, name)]
                 settings = {"engines": present, "rounds": rounds, "quick": args.quick}
-                row, was_saved = cells.measured(
-                    cell, settings,
-                    lambda problem=problem, size=size, present=present: measure_row(
-                        problem, size, present, {e: worker(e) for e in present}, rounds,
-                        0.0 if args.quick else 0.1,
-                    ),
-                )  # fmt: skip
+                row = cells.get(cell, settings)
+                # A row in which a library failed is tried again.
+                was_saved = row is not None and not any("failed" in row[e] for e in present)
+                if not was_saved:
+                    workers_of_row = {e: worker(e) for e in present}
+                    seconds = 0.0 if args.quick else 0.1
+                    row = measure_row(problem, size, present, workers_of_row, rounds, seconds)
+                    cells.put(cell, settings, row)
                 say("")
                 print(f"{problem.label}: {'saved before' if was_saved else 'measured'}", flush=True)
                 rows.append((problem, row))
