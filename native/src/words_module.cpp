@@ -14,6 +14,7 @@
 
 #include "chainrule/words/training.hpp"
 #include "held.hpp"
+#include "table_module.hpp"
 #include "thread_pool.hpp"
 
 namespace nb = nanobind;
@@ -216,6 +217,7 @@ void bind_words(nb::module_& module) {
         .def("draw", &PyTraining::draw, nb::arg("epoch"), nb::arg("piece"))
         .def("descend", &PyTraining::descend, nb::arg("epoch"), nb::arg("piece"), nb::arg("first"),
              nb::arg("last"), nb::arg("rate"));
+    bind_word_table(words);
 }
 
 }  // namespace chainrule

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,12 +19,14 @@ class EncodedCorpus:
         ends: int64, for each sentence the offset after its last word.
         vocabulary: what the ids mean.
         dropped: how many words of the text are not in the vocabulary.
+        owner: keeps the files of mapped ids where they are.
     """
 
     ids: np.ndarray
     ends: np.ndarray
     vocabulary: Vocabulary
     dropped: int = 0
+    owner: object = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
