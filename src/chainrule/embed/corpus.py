@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +15,14 @@ from chainrule.embed.concordance import Concordance, concordance
 from chainrule.embed.counting import reporter
 from chainrule.embed.encoded import EncodedCorpus
 from chainrule.embed.sources import TextSource, source_of
-from chainrule.embed.store import Store, folder_written_whole, mapped, read_store, write_store
+from chainrule.embed.store import (
+    Store,
+    Temporary,
+    folder_written_whole,
+    mapped,
+    read_store,
+    write_store,
+)
 from chainrule.embed.tokenise import Tokeniser
 from chainrule.embed.unicode_words import UnicodeWords
 from chainrule.embed.vocabulary import Vocabulary, ranked
@@ -86,10 +90,10 @@ class Corpus:
         self._undercount = 0
 
     @classmethod
-    def of_store(cls, store: Store, name: str) -> Corpus:
+    def of_store(cls, store: Store, name: str, undercount: int = 0) -> Corpus:
         """A corpus of numbers that lie on the disk already."""
         corpus = cls([], progress=False)
-        corpus.name, corpus._kept = name, store
+        corpus.name, corpus._kept, corpus._undercount = name, store, undercount
         return corpus
 
     # ----- what is in it --------------------------------------------------------------------------
@@ -183,7 +187,7 @@ class Corpus:
 
     def close(self) -> None:
         """Remove temporary files now; they go with the last object that needs them anyway."""
-        if self._kept is not None and isinstance(self._kept.owner, _Temporary):
+        if self._kept is not None and isinstance(self._kept.owner, Temporary):
             self._kept.owner.remove()
         self._kept = None
 
@@ -194,14 +198,14 @@ class Corpus:
         self.close()
 
     def _read(self) -> tuple[Store, int]:
-        owner: _Temporary | None = None
+        owner: Temporary | None = None
         if self._cache is not None:
             self._cache.mkdir(parents=True, exist_ok=True)
         fingerprint = self._fingerprint()
         if self._cache is not None and fingerprint is not None:
             place = self._cache / f"corpus-{_digest(fingerprint)}"
         else:
-            owner = _Temporary(self._cache)
+            owner = Temporary(self._cache)
             place = owner.path / "corpus"
         if not place.exists():
             try:
@@ -230,14 +234,6 @@ class Corpus:
         source = self._source.fingerprint() if isinstance(self._source, TextSource) else None
         tokens = self._tokeniser.fingerprint()
         return None if source is None or tokens is None else [source, tokens, self._limit]
-
-
-class _Temporary:
-    """A folder that is removed with the last object that holds it, and when Python ends."""
-
-    def __init__(self, parent: Path | None) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="chainrule-corpus-", dir=parent))
-        self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 def _digest(value: Any) -> str:

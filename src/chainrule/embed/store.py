@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -166,7 +167,7 @@ def write_store(
         else:
             _write_lists(writer, source, tokeniser.lower, report)
         writer.settle()
-    _write_table(folder, table, {"lost": writer.lost})
+    write_table(folder, table, writer.lost)
     return writer.total, len(table)
 
 
@@ -206,13 +207,14 @@ def _write_lists(writer: _Writer, source: ListSource, lower: bool, report: Quiet
     flush()
 
 
-def _write_table(folder: Path, table: Tally, facts: dict[str, Any]) -> None:
+def write_table(folder: Path, table: Tally, lost: int) -> None:
+    """Write the words beside the numbers, and by how much counts may be too small."""
     data, ends = table.dump()
     (folder / "words").write_bytes(data)
     ends.tofile(folder / "word_ends")
     table.counts().tofile(folder / "counts")
     with open(folder / "corpus.json", "w", encoding="utf-8") as file:
-        json.dump({"format": FORMAT, **facts}, file)
+        json.dump({"format": FORMAT, "lost": lost}, file)
 
 
 def read_store(folder: Path, owner: object = None) -> tuple[Store, int]:
@@ -245,6 +247,14 @@ def mapped(path: Path, dtype: Any) -> np.ndarray:
     if not path.stat().st_size:
         return np.zeros(0, dtype)
     return np.memmap(path, dtype, "r")
+
+
+class Temporary:
+    """A folder that is removed with the last object that holds it, and when Python ends."""
+
+    def __init__(self, parent: Path | None = None) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="chainrule-corpus-", dir=parent))
+        self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 @contextmanager
