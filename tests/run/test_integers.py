@@ -36,6 +36,12 @@ def test_the_least_number_has_no_opposite() -> None:
     same(lambda x, y: (x // y, x % y), x, y)
 
 
+def test_numbers_that_grow_too_large_wrap_around() -> None:
+    x, y = np.array([LEAST, LEAST, -(LEAST + 1), 2**40]), np.array([-1, LEAST, 1, 2**40])
+    with np.errstate(over="ignore"):
+        same(lambda x, y: (x + y, x - y, x * y, -x, abs(x), np.square(y)), x, y)
+
+
 REDUCTIONS: dict[str, Any] = {
     "sum": lambda x: (np.sum(x), np.sum(x, axis=0), np.sum(x, axis=1, keepdims=True)),
     "product": lambda x: (np.prod(x, axis=1), np.prod(x)),
