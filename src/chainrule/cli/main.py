@@ -60,6 +60,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "demo": LazyCommand(
         "chainrule.cli.demo", "demo", "Will my flight be delayed? Train on real flights."
     ),
+    "data": LazyCommand("chainrule.cli.data", "data", "Fetch texts to learn word vectors from."),
 }
 
 EPILOG = """\
