@@ -92,3 +92,44 @@ class words:
         def keep(self, places: Any) -> None: ...
         def dump(self) -> tuple[bytes, bytes]: ...
         def restore(self, text: Any, ends: Any, counts: Any) -> None: ...
+
+    class PairCounter:
+        files: int
+        def __init__(
+            self, vocabulary: int, window: int, sides: int, weights: int, memory: int, folder: str
+        ) -> None: ...
+        def count(self, ids: Any, ends: Any, begin: int, end: int) -> None: ...
+        def finish(self, row_ends: Any) -> int: ...
+        def write(self, row_ends: Any, columns: Any, values: Any) -> None: ...
+
+    @staticmethod
+    def glove_cells(entries: int, piece: int) -> int: ...
+    @staticmethod
+    def glove_arrange(
+        row_ends: Any,
+        columns: Any,
+        values: Any,
+        x_max: float,
+        alpha: float,
+        seed: int,
+        piece: int,
+        entries: Any,
+        cell_ends: Any,
+    ) -> None: ...
+
+    class GloveTraining:
+        pieces: int
+        def __init__(
+            self,
+            row: tuple[Any, ...],
+            column: tuple[Any, ...],
+            size: int,
+            stride: int,
+            entries: Any,
+            cell_ends: Any,
+            seed: int,
+            workers: int,
+        ) -> None: ...
+        def run(
+            self, epoch: int, first: int, rate: float, seconds: float
+        ) -> tuple[int, float, int]: ...

@@ -2,29 +2,18 @@
 
 #include <algorithm>
 
+#include "random_bits.hpp"
+
 namespace chainrule::words {
 namespace {
 
-constexpr std::uint64_t golden = 0x9E3779B97F4A7C15u, stream = 0xD1B54A32D192ED03u;
-
-// The finaliser of splitmix64: G. Steele, D. Lea and C. Flood, Fast splittable pseudorandom number
-// generators (2014).
-std::uint64_t mixed(std::uint64_t x) {
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-    return x ^ (x >> 31);
-}
-
+constexpr std::uint64_t stream = 0xD1B54A32D192ED03u;
 constexpr std::uint64_t low_half = 0xffffffffu;
 // A negative that is a centre of its group is drawn again, so often at most.
 constexpr int attempts = 8;
 constexpr std::size_t slots = 2048;
 // For how many groups random bits are there ahead.
 constexpr std::int64_t prepared = 16;
-
-std::uint64_t index_of(std::uint64_t random, std::int64_t size) {
-    return ((random >> 32) * static_cast<std::uint64_t>(size)) >> 32;
-}
 
 #if defined(__GNUC__)
 #define CHAINRULE_PREFETCH(address) __builtin_prefetch(address)

@@ -88,7 +88,7 @@ class WordModel:
         """Count the words and make their vectors.
 
         Args:
-            sentences: as for the class.
+            sentences: as for the class, or a ``Vocabulary``.
             update: keep the words and vectors that are there: counts are added, and new words with
                 at least ``min_count`` occurrences get fresh vectors.
 
@@ -285,6 +285,8 @@ class WordModel:
 
 def vocabulary_of(sentences: Any, min_count: int) -> Vocabulary:
     """The words of a text; a corpus that knows its own vocabulary is asked."""
+    if isinstance(sentences, Vocabulary):
+        return sentences
     if isinstance(sentences, EncodedCorpus):
         return sentences.vocabulary
     if hasattr(sentences, "vocabulary"):
