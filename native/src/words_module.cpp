@@ -172,6 +172,7 @@ void bind_words(nb::module_& module) {
     bind_word_table(words);
     bind_counting(words);
     bind_glove(words);
+    bind_vector_files(words);
 }
 
 }  // namespace chainrule

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from chainrule.embed import formats
+from chainrule.embed.formats.table import Policy, VectorTable
 from chainrule.embed.neighbours import best, inverse_norms, nearest
 from chainrule.embed.vector_errors import VectorsError
 from chainrule.embed.word_table import WordTable, unit_of
@@ -45,6 +48,55 @@ class WordVectors(WordTable):
     >>> v.doesnt_match(["cat", "dog", "car"]), "cow" in v
     ('car', False)
     """
+
+    # ----- files ----------------------------------------------------------------------------------
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        format: str | None = None,
+        *,
+        errors: str = "strict",
+        duplicates: str = "refuse",
+        limit: int | None = None,
+    ) -> Self:
+        """Read vectors from a file; those of .npy and .safetensors files stay there, mapped.
+
+        Args:
+            path: of the file; of a pair, the file with the numbers.
+            format: word2vec, word2vec-binary, glove, fasttext, numpy, safetensors, parquet or
+                projector; found by what the file begins with where it is None.
+            errors: what becomes of words that are no UTF-8: "strict" refuses them, "replace",
+                "backslashreplace" and "ignore" are Python's.
+            duplicates: "refuse" a word that stands twice, or keep the "first".
+            limit: read so many words at most.
+
+        Raises:
+            VectorsError: naming the line or offset at which a file is not what it should be.
+
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/small.bin"
+        >>> WordVectors(["cat", "dog"], [[1, 0.5], [1, 0.7]]).save(path)
+        >>> WordVectors.load(path)["dog"].tolist()
+        [1.0, 0.699999988079071]
+        """
+        table = formats.read(path, format, Policy(errors, duplicates, limit))
+        return cls(table.words, table.vectors, table.counts, index=table.index)
+
+    def save(self, path: str | os.PathLike[str], format: str | None = None) -> None:
+        """Write the vectors to a file, or nothing where that fails.
+
+        Args:
+            path: of the file; a pair has a second one beside it.
+            format: as for ``load``; by the end of the path where it is None. Counts are kept by
+                numpy, safetensors, parquet and projector.
+
+        Raises:
+            VectorsError: for a word that the format cannot hold.
+        """
+        index = dict(self.key_to_index)
+        formats.write(path, format, VectorTable(self.words, self.vectors, self.counts, index))
 
     # ----- neighbours -----------------------------------------------------------------------------
 

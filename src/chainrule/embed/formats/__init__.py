@@ -1,0 +1,111 @@
+"""Files that hold words with their vectors: which form one has, and one module for each form."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path as FilePath
+from typing import Any
+
+from chainrule.embed.formats.table import Path, Policy, VectorTable, mapped
+from chainrule.embed.vector_errors import VectorsError
+
+# The module of each form.
+FORMATS = {
+    "word2vec": "word2vec_text",
+    "word2vec-binary": "word2vec_binary",
+    "glove": "glove_text",
+    "fasttext": "fasttext_vec",
+    "numpy": "numpy_pair",
+    "safetensors": "safe_tensors",
+    "parquet": "parquet",
+    "projector": "projector",
+}
+# What a file is written as, by the end of its name.
+ENDINGS = {
+    ".txt": "word2vec",
+    ".w2v": "word2vec",
+    ".bin": "word2vec-binary",
+    ".glove": "glove",
+    ".vec": "fasttext",
+    ".npy": "numpy",
+    ".safetensors": "safetensors",
+    ".parquet": "parquet",
+    ".tsv": "projector",
+}
+COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
+# Where forms of text are told apart, within the first line or two.
+LOOKED_AT = 1 << 20
+
+
+def read(path: Path, form: str | None, policy: Policy) -> VectorTable:
+    """Read a file in a form that is given or found."""
+    table: VectorTable = _module(form or found_form(path)).read(path, policy)
+    return table
+
+
+def write(path: Path, form: str | None, table: VectorTable) -> None:
+    """Write a file in a form that is given, or that its name ends with."""
+    if form is None:
+        ending = FilePath(path).suffix.lower()
+        if ending not in ENDINGS:
+            raise VectorsError(
+                f"{path}: its name does not say what to write; let it end with one of "
+                f"{', '.join(ENDINGS)}, or give format="
+            )
+        form = ENDINGS[ending]
+    if not len(table.words) or not table.vectors.shape[1]:
+        raise VectorsError(f"{path}: there are no vectors to write")
+    _module(form).write(path, table)
+
+
+def _module(form: str) -> Any:
+    if form not in FORMATS:
+        raise VectorsError(f"format={form!r} is not one of {', '.join(FORMATS)}")
+    return import_module(f"{__name__}.{FORMATS[form]}")
+
+
+def found_form(path: Path) -> str:
+    """The form of a file, by what it begins with.
+
+    Raises:
+        VectorsError: for a form that is not known, or compressed.
+    """
+    from chainrule.embed.formats.lines import SIZES
+    from chainrule.embed.formats.plain import NUMBER
+
+    with mapped(path) as data:
+        head, size = data[:LOOKED_AT], len(data)
+    for magic, name in COMPRESSED.items():
+        if head.startswith(magic):
+            raise VectorsError(f"{path} is compressed with {name}: decompress it first")
+    if head.startswith(b"\x93NUMPY"):
+        return "numpy"
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
+        return "safetensors"
+    first, _, rest = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+    fields = first.split()
+    if FilePath(path).suffix.lower() == ".tsv" and all(map(NUMBER.fullmatch, fields)):
+        return "projector"
+    if SIZES.fullmatch(first) and len(first) < 100:
+        line = rest.partition(b"\n")[0].rstrip(b"\r").replace(b"\t", b" ")
+        # Floats as bytes have zeros or other control characters in them, or are no numbers.
+        text = not re.search(rb"[\x00-\x1f]", line) and any(
+            NUMBER.fullmatch(field) for field in line.split()[1:]
+        )
+        if not text:
+            return "word2vec-binary"
+        return "fasttext" if FilePath(path).suffix == ".vec" else "word2vec"
+    if len(fields) > 1 and NUMBER.fullmatch(fields[-1]):
+        return "glove"
+    raise VectorsError(
+        f"{path} is none of the known forms ({', '.join(FORMATS)}): it begins with {head[:20]!r}"
+    )
