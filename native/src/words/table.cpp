@@ -1,47 +1,65 @@
 #include "chainrule/words/table.hpp"
 
-#include <array>
 #include <bit>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
 
+#if defined(__GNUC__)
+#define CHAINRULE_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define CHAINRULE_PREFETCH(address) static_cast<void>(address)
+#endif
+
 namespace chainrule::words {
 namespace {
 
 constexpr size_t first_slots = 1 << 12;
+constexpr uint64_t ones = 0x0101010101010101;
 
+// Eight bytes as a number, the first one the lowest.
 uint64_t eight(const char* from) {
     uint64_t value;
     std::memcpy(&value, from, 8);
+    if constexpr (std::endian::native == std::endian::big) {
+        uint64_t turned = 0;
+        for (int i = 0; i < 8; ++i) turned |= (value >> (8 * i) & 0xff) << (56 - 8 * i);
+        return turned;
+    }
     return value;
 }
 
-// The last `size` <= 8 bytes of a word, zeros after them.
-uint64_t tail(const char* from, int64_t size, int64_t readable) {
-    if (readable >= 8) {
-        char bytes[8];
-        std::memcpy(bytes, from, 8);
-        if constexpr (std::endian::native == std::endian::little) {
-            return size == 8 ? eight(bytes) : eight(bytes) & ((uint64_t{1} << (8 * size)) - 1);
-        }
-    }
-    uint64_t value = 0;
-    std::memcpy(&value, from, static_cast<size_t>(size));
-    return value;
+uint64_t lowest_bytes(uint64_t value, int64_t count) {
+    return count >= 8 ? value : value & ((uint64_t{1} << (8 * count)) - 1);
 }
 
-// Multiply and fold, 8 bytes at a time.
-uint64_t hash_of(const char* word, int64_t size, int64_t readable) {
-    constexpr uint64_t factor = 0x9e3779b97f4a7c15;
-    uint64_t hash = static_cast<uint64_t>(size) * factor;
-    for (; size > 8; word += 8, size -= 8, readable -= 8) {
-        hash = (hash ^ eight(word)) * factor;
-        hash ^= hash >> 32;
-    }
-    hash = (hash ^ tail(word, size, readable)) * factor;
+// Fewer than eight bytes as a number, filled up with zeros.
+uint64_t few(const char* from, size_t size) {
+    char bytes[8] = {};
+    if (size) std::memcpy(bytes, from, size);
+    return eight(bytes);
+}
+
+uint64_t head_of(std::string_view word) {
+    return word.size() >= 8 ? eight(word.data()) : few(word.data(), word.size());
+}
+
+constexpr uint64_t factor = 0x9e3779b97f4a7c15;
+
+// Multiply and fold.
+uint64_t hash_of(const WordTable::Token& token) {
+    const std::string_view word = token.word;
+    uint64_t hash = (token.head ^ static_cast<uint64_t>(word.size()) << 56) * factor;
     hash ^= hash >> 32;
     hash *= factor;
+    hash ^= hash >> 29;
+    if (word.size() <= 8) return hash;
+    for (size_t at = 8; at + 8 < word.size(); at += 8) {
+        hash = (hash ^ eight(word.data() + at)) * factor;
+        hash ^= hash >> 32;
+    }
+    // The last eight bytes, some of them for the second time.
+    hash = (hash ^ eight(word.data() + word.size() - 8)) * factor;
     return hash ^ (hash >> 29);
 }
 
@@ -51,52 +69,62 @@ uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 
 WordTable::WordTable() : slots_(first_slots, Slot{0, -1}) {}
 
-bool WordTable::equal(const Entry& entry, const char* word, int64_t size, int64_t readable) const {
-    if (entry.size != size) return false;
-    const char* mine = bytes_.data() + entry.start;
-    for (; size > 8; mine += 8, word += 8, size -= 8, readable -= 8)
-        if (eight(mine) != eight(word)) return false;
-    return eight(mine) == tail(word, size, readable);
+// Where the word is, or the empty slot where it is to be.
+inline size_t WordTable::slot_of(uint64_t hash, const Token& token) const {
+    const uint32_t tag = tag_of(hash);
+    const size_t mask = slots_.size() - 1, size = token.word.size();
+    for (size_t at = hash & mask;; at = (at + 1) & mask) {
+        const Slot slot = slots_[at];
+        if (slot.place < 0) return at;
+        if (slot.tag != tag) continue;
+        const Entry& entry = entries_[static_cast<size_t>(slot.place)];
+        if (entry.head == token.head && entry.size == size &&
+            (size <= 8 ||
+             std::memcmp(bytes_.data() + entry.start + 8, token.word.data() + 8, size - 8) == 0))
+            return at;
+    }
 }
 
-int32_t WordTable::add(const char* word, int64_t size, int64_t readable) {
-    const uint64_t hash = hash_of(word, size, readable);
-    const uint32_t tag = tag_of(hash);
+inline int32_t WordTable::add(uint64_t hash, const Token& token) {
+    const size_t slot = slot_of(hash, token);
+    const int32_t place = slots_[slot].place;
+    if (place < 0) return insert(slot, hash, token);
+    ++entries_[static_cast<size_t>(place)].count;
+    return place;
+}
+
+int32_t WordTable::add(std::string_view word) {
+    const Token token{word, head_of(word)};
+    return add(hash_of(token), token);
+}
+
+void WordTable::add(const Token* tokens, size_t count, int32_t* places) {
+    uint64_t hashes[most_tokens];
     const size_t mask = slots_.size() - 1;
-    size_t at = hash & mask;
-    for (; slots_[at].place >= 0; at = (at + 1) & mask) {
-        if (slots_[at].tag != tag) continue;
-        Entry& entry = entries_[static_cast<size_t>(slots_[at].place)];
-        if (!equal(entry, word, size, readable)) continue;
-        ++entry.count;
-        return slots_[at].place;
+    for (size_t i = 0; i < count; ++i) {
+        hashes[i] = hash_of(tokens[i]);
+        CHAINRULE_PREFETCH(&slots_[hashes[i] & mask]);
     }
-    return insert(at, tag, word, size);
+    for (size_t i = 0; i < count; ++i) {
+        const int32_t place = slots_[hashes[i] & mask].place;
+        if (place >= 0) CHAINRULE_PREFETCH(&entries_[static_cast<size_t>(place)]);
+    }
+    for (size_t i = 0; i < count; ++i) places[i] = add(hashes[i], tokens[i]);
 }
 
 int32_t WordTable::find(std::string_view word) const {
-    const auto size = static_cast<int64_t>(word.size());
-    const uint64_t hash = hash_of(word.data(), size, size);
-    const uint32_t tag = tag_of(hash);
-    const size_t mask = slots_.size() - 1;
-    for (size_t at = hash & mask; slots_[at].place >= 0; at = (at + 1) & mask)
-        if (slots_[at].tag == tag &&
-            equal(entries_[static_cast<size_t>(slots_[at].place)], word.data(), size, size))
-            return slots_[at].place;
-    return -1;
+    const Token token{word, head_of(word)};
+    return slots_[slot_of(hash_of(token), token)].place;
 }
 
-int32_t WordTable::insert(size_t at, uint32_t tag, const char* word, int64_t size) {
+int32_t WordTable::insert(size_t slot, uint64_t hash, const Token& token) {
     if (size_t(std::numeric_limits<int32_t>::max()) <= entries_.size())
         throw std::length_error("there are more than 2**31 - 1 different words");
     const auto place = static_cast<int32_t>(entries_.size());
-    const size_t start = bytes_.size();
-    // Even an empty word has eight bytes, so that any word can be compared by whole eights.
-    const size_t room = size ? (static_cast<size_t>(size) + 7) / 8 * 8 : 8;
-    bytes_.resize(start + room, '\0');
-    if (size) std::memcpy(bytes_.data() + start, word, static_cast<size_t>(size));
-    entries_.push_back({static_cast<int64_t>(start), size, 1});
-    slots_[at] = {tag, place};
+    const auto start = static_cast<int64_t>(bytes_.size());
+    bytes_.insert(bytes_.end(), token.word.begin(), token.word.end());
+    entries_.push_back({token.head, start, token.word.size(), 1});
+    slots_[slot] = {tag_of(hash), place};
     if (entries_.size() * 2 > slots_.size()) grow();
     return place;
 }
@@ -105,9 +133,7 @@ void WordTable::grow() {
     std::vector<Slot> wider(slots_.size() * 2, Slot{0, -1});
     const size_t mask = wider.size() - 1;
     for (size_t place = 0; place < entries_.size(); ++place) {
-        const Entry& entry = entries_[place];
-        const uint64_t hash = hash_of(bytes_.data() + entry.start, entry.size,
-                                      static_cast<int64_t>(bytes_.size()) - entry.start);
+        const uint64_t hash = hash_of({word(static_cast<int64_t>(place)), entries_[place].head});
         size_t at = hash & mask;
         while (wider[at].place >= 0) at = (at + 1) & mask;
         wider[at] = {tag_of(hash), static_cast<int32_t>(place)};
@@ -115,23 +141,56 @@ void WordTable::grow() {
     slots_.swap(wider);
 }
 
+namespace {
+
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// The highest bit of each byte that is white space, nothing else.
+uint64_t spaces(uint64_t text) {
+    constexpr uint64_t high = 0x80 * ones;
+    const uint64_t low = text & ~high;
+    const uint64_t tab_or_more = low + (0x80 - '\t') * ones;
+    const uint64_t beyond_return = low + (0x80 - '\r' - 1) * ones;
+    const uint64_t other_than_blank = (low ^ (' ' * ones)) + 0x7f * ones;
+    return ((tab_or_more & ~beyond_return) | ~other_than_blank) & ~text & high;
+}
+
+// Where the word that begins at `at` ends.
+const char* end_of_word(const char* at, const char* last) {
+    for (; last - at >= 8; at += 8)
+        if (const uint64_t found = spaces(eight(at))) return at + std::countr_zero(found) / 8;
+    while (at != last && !is_space(*at)) ++at;
+    return at;
+}
+
+}  // namespace
+
 void read_spaced(WordTable& table, std::string_view text, std::vector<int32_t>& ids,
                  std::vector<int64_t>& ends) {
-    static const std::array<bool, 256> space = [] {
-        std::array<bool, 256> result{};
-        for (const unsigned char c : {' ', '\t', '\n', '\v', '\f', '\r'}) result[c] = true;
-        return result;
-    }();
+    WordTable::Token tokens[WordTable::most_tokens];
+    size_t waiting = 0;
+    const auto flush = [&] {
+        ids.resize(ids.size() + waiting);
+        table.add(tokens, waiting, ids.data() + ids.size() - waiting);
+        waiting = 0;
+    };
     const char* at = text.data();
     const char* const last = at + text.size();
     while (true) {
-        for (; at != last && space[static_cast<unsigned char>(*at)]; ++at)
-            if (*at == '\n') ends.push_back(static_cast<int64_t>(ids.size()));
-        if (at == last) return;
+        for (; at != last && is_space(*at); ++at)
+            if (*at == '\n') ends.push_back(static_cast<int64_t>(ids.size() + waiting));
+        if (at == last) break;
         const char* const start = at;
-        while (at != last && !space[static_cast<unsigned char>(*at)]) ++at;
-        ids.push_back(table.add(start, at - start, last - start));
+        // Most words end within the eight bytes that are looked at together.
+        const uint64_t eight_bytes =
+            last - at >= 8 ? eight(at) : few(at, static_cast<size_t>(last - at));
+        const uint64_t found = last - at >= 8 ? spaces(eight_bytes) : 0;
+        at = found ? at + std::countr_zero(found) / 8 : end_of_word(at, last);
+        tokens[waiting++] = {{start, static_cast<size_t>(at - start)},
+                             lowest_bytes(eight_bytes, at - start)};
+        if (waiting == WordTable::most_tokens) flush();
     }
+    flush();
 }
 
 namespace {
@@ -203,7 +262,7 @@ void read_words(WordTable& table, std::string_view text, const WordRule& rule,
         if (rule.mask_numbers && numbers) ids.push_back(table.add(masked));
         else
             ids.push_back(
-                table.add(reinterpret_cast<const char*>(start), at - start, last - start));
+                table.add({reinterpret_cast<const char*>(start), static_cast<size_t>(at - start)}));
     }
 }
 

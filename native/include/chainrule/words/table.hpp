@@ -11,18 +11,26 @@ namespace chainrule::words {
 // Each different word gets a number, the first one 0, in the order in which they come.
 //
 // Words are bytes of any kind and length. Open addressing: a slot holds 32 bits of the word's hash
-// and its number; the words themselves lie end to end, filled up with zeros to whole 8 bytes, so
-// that words are compared 8 bytes at a time.
+// and its number. A word's first eight bytes lie beside its count, so that most words are compared
+// as one number; the whole words lie end to end. Frequent words come early and have low numbers:
+// what is looked up again and again lies close together.
 class WordTable {
 public:
+    static constexpr size_t most_tokens = 32;
+    // A word with its first eight bytes as a number: the first byte is the lowest, and zeros fill
+    // up what is shorter.
+    struct Token {
+        std::string_view word;
+        uint64_t head;
+    };
+
     WordTable();
 
-    // The number of a word; it is counted once more. `readable` bytes may be read from its start.
-    int32_t add(const char* word, int64_t size, int64_t readable);
-    int32_t add(std::string_view word) {
-        return add(word.data(), static_cast<int64_t>(word.size()),
-                   static_cast<int64_t>(word.size()));
-    }
+    // The number of a word; it is counted once more.
+    int32_t add(std::string_view word);
+    // The same for several words, at most `most_tokens`: what they need of the memory is fetched
+    // before the first of them is looked up.
+    void add(const Token* tokens, size_t count, int32_t* places);
     // The number of a word, or -1.
     int32_t find(std::string_view word) const;
 
@@ -33,20 +41,24 @@ public:
     }
     std::string_view word(int64_t place) const {
         const Entry& entry = entries_[static_cast<size_t>(place)];
-        return {bytes_.data() + entry.start, static_cast<size_t>(entry.size)};
+        return {bytes_.data() + entry.start, entry.size};
     }
 
 private:
     struct Entry {
-        int64_t start, size, count;
+        uint64_t head;
+        int64_t start;
+        size_t size;
+        int64_t count;
     };
     struct Slot {
         uint32_t tag;
         int32_t place;
     };
 
-    bool equal(const Entry& entry, const char* word, int64_t size, int64_t readable) const;
-    int32_t insert(size_t at, uint32_t tag, const char* word, int64_t size);
+    size_t slot_of(uint64_t hash, const Token& token) const;
+    int32_t add(uint64_t hash, const Token& token);
+    int32_t insert(size_t slot, uint64_t hash, const Token& token);
     void grow();
 
     std::vector<Slot> slots_;
