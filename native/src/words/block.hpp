@@ -10,6 +10,8 @@
 // Included by the files that are compiled once for each instruction set.
 #pragma once
 
+#include <math.h>
+
 #include "chainrule/words/kernels.hpp"
 #include "logistic.hpp"
 #include "vectors.hpp"
@@ -44,8 +46,7 @@ void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* 
                 second[j] += vb * right;
             }
         }
-        lane_sums<n>(first, dots + i * lanes);
-        lane_sums<n>(second, dots + (i + 1) * lanes);
+        lane_sums<n>(first, second, dots + i * lanes);
     }
     if (i < m) {
         Vector sums[n] = {};
@@ -57,25 +58,73 @@ void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* 
     }
 }
 
-// Turns dots into what each pair moves by, -rate times the derivative; returns the loss.
-inline float errors(float* dots, const float* weights, const float* labels, int64_t m, float rate) {
-    float loss[lanes] = {};
-    for (int64_t i = 0; i < m; ++i) {
-        float* row = dots + i * lanes;
-        const float* weight = weights + i * lanes;
-        for (int j = 0; j < lanes; ++j) {
-            const float dot = row[j], size = dot < 0.0f ? -dot : dot;
-            const float e = exp_of_negative(-size);
-            const float larger = 1.0f / (1.0f + e);  // the logistic function of |dot|
-            const float logistic = dot < 0.0f ? 1.0f - larger : larger;
-            const float positive = dot < 0.0f ? 0.0f : dot;
-            row[j] = rate * weight[j] * (labels[j] - logistic);
-            loss[j] += weight[j] * (positive - labels[j] * dot + log_of_one_plus(e));
+// The losses of a piece. Logarithms are taken of products, one for many factors.
+class Losses {
+public:
+    // Adds `part` and, for every lane, ln(factor) with 1 <= factor <= 2.
+    void add(Vector part, Vector factor) {
+        sum_ += part;
+        product_ *= factor;
+        if (++terms_ == 60) settle();
+    }
+    double total() {
+        settle();
+        return total_;
+    }
+
+private:
+    void settle() {
+        float sums[width], products[width];
+        store(sums, sum_);
+        store(products, product_);
+        for (int i = 0; i < width; ++i)
+            total_ += static_cast<double>(sums[i]) + static_cast<double>(logf(products[i]));
+        sum_ = Vector{};
+        product_ = splat(1.0f);
+        terms_ = 0;
+    }
+
+    Vector sum_ = {}, product_ = splat(1.0f);
+    int terms_ = 0;
+    double total_ = 0.0;
+};
+
+// Turns dots into what each pair moves by, -rate times the derivative. Without weights the pairs of
+// the first `count` lanes count once. One row more than m may be overwritten.
+template <bool weighted>
+void errors(float* dots, float* weights, int64_t count, const float* labels, int64_t m, float rate,
+            Losses& given) {
+    Losses losses = given;  // A copy can stay in registers.
+    constexpr bool wide = width > lanes;
+    float answers[2 * lanes], there[2 * lanes];
+    for (int j = 0; j < 2 * lanes; ++j) {
+        answers[j] = labels[j % lanes];
+        there[j] = j % lanes < count ? 1.0f : 0.0f;
+    }
+    for (int j = 0; j < lanes && wide && m % 2 == 1; ++j) {
+        dots[m * lanes + j] = 0.0f;
+        if constexpr (weighted) weights[m * lanes + j] = 0.0f;
+    }
+    const Vector zero{}, one = splat(1.0f);
+    for (int64_t k = 0; k < m * lanes; k += width) {
+        const int64_t lane = wide ? 0 : k % lanes;
+        const Vector dot = load(dots + k), label = load(answers + lane);
+        const Vector e = exp_of_negative<Vector, Whole>(dot < zero ? dot : -dot);
+        const Vector larger = one / (one + e);  // the logistic function of |dot|
+        const Vector error = label - (dot < zero ? one - larger : larger);
+        const Vector linear = (dot < zero ? zero : dot) - label * dot;
+        if constexpr (weighted) {
+            const Vector weight = load(weights + k);
+            store(dots + k, splat(rate) * weight * error);
+            losses.add(weight * (linear + log_of_one_plus(e)), one);
+        } else {
+            for (int j = lanes; j < 2 * lanes && wide && k + width > m * lanes; ++j)
+                there[j] = 0.0f;
+            store(dots + k, splat(rate) * error);
+            losses.add(linear, one + e * load(there + lane));
         }
     }
-    float sum = 0.0f;
-    for (int j = 0; j < lanes; ++j) sum += loss[j];
-    return sum;
+    given = losses;
 }
 
 // y_j += sum_i moves_ij x_i, and to_i = from_i + sum_j moves_ij y_j, each from the other's old
@@ -105,12 +154,45 @@ void update(float* const* x, float* const* from, float* const* to, int64_t m, fl
     coming.taken = coming.count;
 }
 
+// The same in place for as many rows x as are known in advance: without a loop over them, the
+// processor need not guess where it ends.
+template <int m>
+void update_in_place(float* const* x, float* const* y, int64_t size, const float* moves,
+                     Coming& coming) {
+    for (int64_t d = 0; d < size; d += width) {
+        if (d % 16 == 0)
+            for (int64_t r = coming.taken; r < coming.count; ++r)
+                CHAINRULE_PREFETCH(coming.rows[r] + d);
+        Vector old[columns], sum[columns];
+        for (int j = 0; j < columns; ++j) sum[j] = old[j] = load(y[j] + d);
+        CHAINRULE_UNROLL
+        for (int i = 0; i < m; ++i) {
+            const Vector left = load(x[i] + d);
+            Vector gained = left;
+            for (int j = 0; j < columns; ++j) {
+                const Vector factor = splat(moves[i * lanes + j]);
+                gained += factor * old[j];
+                sum[j] += factor * left;
+            }
+            store(x[i] + d, gained);
+        }
+        for (int j = 0; j < columns; ++j) store(y[j] + d, sum[j]);
+    }
+    coming.taken = coming.count;
+}
+
 using Multiply = void (*)(float* const*, int64_t, float* const*, int64_t, float*, Coming&);
 using Update = void (*)(float* const*, float* const*, float* const*, int64_t, float* const*,
                         int64_t, const float*, Coming&);
+using UpdateInPlace = void (*)(float* const*, float* const*, int64_t, const float*, Coming&);
 constexpr Multiply multiply_by[] = {multiply<1>, multiply<2>, multiply<3>,
                                     multiply<4>, multiply<5>, multiply<6>};
 constexpr Update update_by[] = {update<1>, update<2>, update<3>, update<4>, update<5>, update<6>};
+constexpr UpdateInPlace update_in_place_by[] = {
+    update_in_place<1>, update_in_place<2>, update_in_place<3>, update_in_place<4>,
+    update_in_place<5>, update_in_place<6>, update_in_place<7>, update_in_place<8>,
+    update_in_place<9>, update_in_place<10>};
+constexpr int64_t most_in_place = sizeof update_in_place_by / sizeof *update_in_place_by;
 
 // Rows that may not change are replaced by copies, whose changes are forgotten.
 inline void set_frozen_aside(const Tables& tables, int64_t m, int64_t n, Scratch& scratch) {
@@ -133,6 +215,16 @@ inline void set_frozen_aside(const Tables& tables, int64_t m, int64_t n, Scratch
 inline int64_t block_count(int64_t targets) { return (targets + columns - 1) / columns; }
 inline int64_t block_start(int64_t block, int64_t targets) {
     return block * targets / block_count(targets);
+}
+
+// Cuts n targets into blocks that all m rows x meet; returns how many.
+inline int64_t cut_into_blocks(int64_t n, int64_t m, Scratch& scratch) {
+    const int64_t count = block_count(n);
+    for (int64_t b = 0; b < count; ++b) {
+        const int64_t start = block_start(b, n);
+        scratch.blocks[b] = {start, block_start(b + 1, n) - start, 0, m};
+    }
+    return count;
 }
 
 }  // namespace

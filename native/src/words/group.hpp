@@ -43,14 +43,15 @@ inline void update_blocks(const Tables& tables, int64_t m, const Block* blocks, 
 
 // One step for rows x and y with weights[block][row * lanes + target] of each pair.
 inline void descend_blocks(const Tables& tables, int64_t m, int64_t n, const Block* blocks,
-                           int64_t count, float rate, Scratch& scratch, Coming& coming) {
+                           int64_t count, float rate, Scratch& scratch, Losses& losses,
+                           Coming& coming) {
     set_frozen_aside(tables, scratch.x[0] == scratch.hidden ? 0 : m, n, scratch);
     multiply_blocks(tables, blocks, count, scratch, coming);
     for (int64_t b = 0; b < count; ++b) {
         const Block& block = blocks[b];
         const int64_t at = b * scratch.block + block.low * lanes;
-        scratch.loss += errors(scratch.dots + at, scratch.weights + at, scratch.labels + b * lanes,
-                               block.high - block.low, rate);
+        errors<true>(scratch.dots + at, scratch.weights + at, block.count,
+                     scratch.labels + b * lanes, block.high - block.low, rate, losses);
     }
     update_blocks(tables, m, blocks, count, scratch, coming);
 }
@@ -119,25 +120,27 @@ inline int64_t gather_centres(const Tables& tables, const Windows& windows, int6
     return count;
 }
 
-// Weights and answers of a block whose pairs count uses[row] * times[target] each.
+// Weights and answers of a block whose pairs count uses[row] * times[target] each; where every
+// target has uses of its own, those.
 inline void weigh(const Block& block, int64_t b, const float* uses, bool own, Scratch& scratch) {
     float* weights = scratch.weights + b * scratch.block;
+    float times[lanes];
     for (int64_t j = 0; j < lanes; ++j) {
-        const int64_t t = block.start + j;
         const bool there = j < block.count;
-        scratch.labels[b * lanes + j] = there ? scratch.answers[t] : 0.0f;
-        const float* column = uses + (own ? j * scratch.limit : 0);
-        const float times = own ? 1.0f : scratch.times[there ? t : block.start];
-        for (int64_t i = block.low; i < block.high; ++i)
-            weights[i * lanes + j] = there ? column[i] * times : 0.0f;
+        scratch.labels[b * lanes + j] = there ? scratch.answers[block.start + j] : 0.0f;
+        times[j] = !there ? 0.0f : own ? 1.0f : scratch.times[block.start + j];
     }
+    for (int64_t i = block.low; i < block.high; ++i)
+        for (int64_t j = 0; j < lanes; ++j)
+            weights[i * lanes + j] =
+                j < block.count ? times[j] * uses[own ? j * scratch.limit + i : i] : 0.0f;
 }
 
 // One step for the m rows in scratch.x, whose pairs count scratch.uses. Rows of targets that all
 // windows share meet all of them; those of a centre only the rows of its own window.
 inline void descend_rows(const Tables& tables, const Windows& windows, int64_t m, int64_t count,
                          int64_t target, int64_t n, bool repeats, float rate, Scratch& scratch,
-                         Coming& coming) {
+                         Losses& losses, Coming& coming) {
     float* total = scratch.uses + count * scratch.limit;
     for (int64_t i = 0; i < m; ++i) {
         total[i] = 0.0f;
@@ -147,13 +150,8 @@ inline void descend_rows(const Tables& tables, const Windows& windows, int64_t m
     const int64_t own = count > 1 ? count : 0;
     const int64_t shared =
         gather_targets(tables, windows, target + own, n - own, repeats, 0, scratch);
-    int64_t blocks = 0;
-    for (int64_t b = 0; b < block_count(shared); ++b) {
-        const int64_t start = block_start(b, shared);
-        scratch.blocks[blocks] = {start, block_start(b + 1, shared) - start, 0, m};
-        weigh(scratch.blocks[blocks], blocks, total, false, scratch);
-        ++blocks;
-    }
+    int64_t blocks = cut_into_blocks(shared, m, scratch);
+    for (int64_t b = 0; b < blocks; ++b) weigh(scratch.blocks[b], b, total, false, scratch);
     const int64_t centres = gather_centres(tables, windows, target, own, m, shared, scratch);
     for (int64_t k = 0; k < centres; k += 2) {
         Block block{shared + k, k + 1 < centres ? 2 : 1, 0, m};
@@ -169,7 +167,8 @@ inline void descend_rows(const Tables& tables, const Windows& windows, int64_t m
         weigh(block, blocks, uses, true, scratch);
         ++blocks;
     }
-    descend_blocks(tables, m, shared + centres, scratch.blocks, blocks, rate, scratch, coming);
+    descend_blocks(tables, m, shared + centres, scratch.blocks, blocks, rate, scratch, losses,
+                   coming);
 }
 
 constexpr int64_t ahead = 2;  // groups

@@ -18,10 +18,14 @@ inline int64_t list_contexts(const Tables& tables, const Windows& windows, int64
     return m;
 }
 
+// By what the sum of m contexts is multiplied.
+inline float scale_of_hidden(const Model& model, int64_t m) {
+    return model.mean ? 1.0f / static_cast<float>(m) : 1.0f;
+}
+
 // Writes the hidden row of a window twice, and fetches a part of what comes.
-inline void combine(const Tables& tables, float* const* contexts, int64_t m, bool mean, float* row,
-                    float* before, Coming& coming) {
-    const float scale = mean ? 1.0f / static_cast<float>(m) : 1.0f;
+inline void combine(const Tables& tables, float* const* contexts, int64_t m, float scale,
+                    float* row, float* before, Coming& coming) {
     const int64_t taken = (coming.count + 1) / 2;
     for (int64_t d = 0; d < tables.size; d += width) {
         if (d % 16 == 0)

@@ -14,32 +14,98 @@
 namespace chainrule::words::CHAINRULE_SIMD {
 namespace {
 
-// One window without repeated words, whose targets are one block.
-void descend_plain(const Tables& tables, const Windows& windows, int64_t window, int64_t target,
-                   int64_t n, float rate, Scratch& scratch, Coming& coming) {
+// The words around the centre of a window, in scratch.x; a repeated one once, and how often it
+// occurs in scratch.uses. Returns how many there are.
+int64_t gather_window(const Tables& tables, const Windows& windows, int64_t window, bool repeats,
+                      Scratch& scratch) {
     int64_t m = 0;
     for (int64_t p = windows.first[window]; p < windows.last[window]; ++p) {
-        scratch.x[m] = tables.input + windows.ids[p] * tables.stride;
-        m += p != windows.centre[window];
+        float* const row = tables.input + windows.ids[p] * tables.stride;
+        scratch.x[m] = row;
+        if (!repeats) {
+            m += p != windows.centre[window];
+        } else if (p != windows.centre[window]) {
+            int64_t i = 0;
+            while (scratch.x[i] != row) ++i;
+            scratch.uses[i] = i < m ? scratch.uses[i] + 1.0f : 1.0f;
+            m += i == m;
+        }
+    }
+    return m;
+}
+
+// One window whose targets are all different.
+void descend_window(const Tables& tables, const Windows& windows, int64_t window, int64_t target,
+                    int64_t n, bool repeats, float rate, Scratch& scratch, Losses& losses,
+                    Coming& coming) {
+    const int64_t m = gather_window(tables, windows, window, repeats, scratch);
+    for (int64_t j = 0; j < n; ++j)
+        scratch.y[j] = tables.output + windows.targets[target + j] * tables.stride;
+    set_frozen_aside(tables, m, n, scratch);
+    const int64_t blocks = cut_into_blocks(n, m, scratch);
+    multiply_blocks(tables, scratch.blocks, blocks, scratch, coming);
+    for (int64_t b = 0; b < blocks; ++b) {
+        const Block& block = scratch.blocks[b];
+        float *const dots = scratch.dots + b * scratch.block, *const weights = scratch.weights +
+                                                                               b * scratch.block;
+        const float* const labels = windows.labels + target + block.start;
+        for (int64_t i = 0; i < m && repeats; ++i)
+            for (int64_t j = 0; j < lanes; ++j)
+                weights[i * lanes + j] = j < block.count ? scratch.uses[i] : 0.0f;
+        if (repeats) errors<true>(dots, weights, block.count, labels, m, rate, losses);
+        else errors<false>(dots, weights, block.count, labels, m, rate, losses);
+    }
+    scratch.predictions += windows.last[window] - windows.first[window] - 1;
+    if (n == columns && m <= most_in_place)
+        update_in_place_by[m - 1](scratch.x, scratch.y, tables.size, scratch.dots, coming);
+    else update_blocks(tables, m, scratch.blocks, blocks, scratch, coming);
+}
+
+// Several windows whose targets are all different. All of their rows meet the negatives in one
+// block and the centres in another, where a row counts for the windows it stands in.
+void descend_windows(const Tables& tables, const Windows& windows, int64_t window, int64_t count,
+                     int64_t target, int64_t n, float rate, Scratch& scratch, Losses& losses,
+                     Coming& coming) {
+    int32_t first[lanes] = {}, last[lanes] = {}, centre[lanes] = {};
+    int32_t low = windows.first[window], high = windows.last[window];
+    for (int64_t k = 0; k < count; ++k) {
+        first[k] = windows.first[window + k];
+        last[k] = windows.last[window + k];
+        centre[k] = windows.centre[window + k];
+        low = first[k] < low ? first[k] : low;
+        high = last[k] > high ? last[k] : high;
+    }
+    float *const negative = scratch.weights, *const own = scratch.weights + scratch.block;
+    int64_t m = 0;
+    for (int32_t p = low; p < high; ++p) {
+        float inside[lanes], total = 0.0f;
+        for (int j = 0; j < lanes; ++j)
+            inside[j] = p >= first[j] && p < last[j] && p != centre[j] ? 1.0f : 0.0f;
+        for (int j = 0; j < lanes; ++j) total += inside[j];
+        if (total == 0.0f) continue;
+        float* const row = tables.input + windows.ids[p] * tables.stride;
+        scratch.x[m] = row;
+        int64_t i = 0;
+        while (scratch.x[i] != row) ++i;
+        float *const times = negative + i * lanes, *const own_times = own + i * lanes;
+        for (int j = 0; j < lanes; ++j) {
+            times[j] = (i < m ? times[j] : 0.0f) + (j < n - count ? total : 0.0f);
+            own_times[j] = (i < m ? own_times[j] : 0.0f) + inside[j];
+        }
+        scratch.predictions += static_cast<int64_t>(total);
+        m += i == m;
     }
     for (int64_t j = 0; j < n; ++j)
         scratch.y[j] = tables.output + windows.targets[target + j] * tables.stride;
     set_frozen_aside(tables, m, n, scratch);
-    multiply_by[n - 1](scratch.x, m, scratch.y, tables.size, scratch.dots, coming);
-    scratch.loss += errors(scratch.dots, scratch.ones + (n - 1) * scratch.block,
-                           windows.labels + target, m, rate);
-    scratch.predictions += m;
-    update_by[n - 1](scratch.x, scratch.x, scratch.x, m, scratch.y, tables.size, scratch.dots,
-                     coming);
-}
-
-// Any group.
-void descend_group(const Tables& tables, const Windows& windows, int64_t window, int64_t count,
-                   int64_t target, int64_t n, uint8_t repeats, float rate, Scratch& scratch,
-                   Coming& coming) {
-    const int64_t m = gather_rows(tables, windows, window, count, repeats & repeated_rows, scratch);
-    descend_rows(tables, windows, m, count, target, n, repeats & repeated_targets, rate, scratch,
-                 coming);
+    scratch.blocks[0] = {count, n - count, 0, m};
+    scratch.blocks[1] = {0, count, 0, m};
+    multiply_blocks(tables, scratch.blocks, 2, scratch, coming);
+    for (int64_t b = 0; b < 2; ++b)
+        errors<true>(scratch.dots + b * scratch.block, scratch.weights + b * scratch.block,
+                     scratch.blocks[b].count, windows.labels + target + scratch.blocks[b].start, m,
+                     rate, losses);
+    update_blocks(tables, m, scratch.blocks, 2, scratch, coming);
 }
 
 }  // namespace
@@ -48,20 +114,29 @@ void skipgram(const Tables& tables, const Windows& windows, int64_t first, int64
               const Model& model, float rate, Scratch& scratch) {
     int64_t window = first > 0 ? windows.window_end[first - 1] : 0;
     int64_t target = first > 0 ? windows.target_end[first - 1] : 0;
+    Losses losses;
     for (int64_t g = first; g < last; ++g) {
         const int64_t soon = g + ahead < last ? g + ahead : last - 1;
         Coming coming{scratch.coming, list_rows(tables, windows, model, soon, scratch.coming), 0};
         const int64_t count = windows.window_end[g] - window, n = windows.target_end[g] - target;
+        const bool rows = windows.repeats[g] & repeated_rows;
+        const bool targets = windows.repeats[g] & repeated_targets;
         if (n == 0) {
             // A vocabulary of one word has no negatives, and a tree of one leaf no nodes.
-        } else if (count == 1 && n <= columns && !windows.repeats[g])
-            descend_plain(tables, windows, window, target, n, rate, scratch, coming);
-        else
-            descend_group(tables, windows, window, count, target, n, windows.repeats[g], rate,
-                          scratch, coming);
+        } else if (count == 1 && !targets) {
+            descend_window(tables, windows, window, target, n, rows, rate, scratch, losses, coming);
+        } else if (count <= columns && n > count && n - count <= columns && !targets) {
+            descend_windows(tables, windows, window, count, target, n, rate, scratch, losses,
+                            coming);
+        } else {
+            const int64_t m = gather_rows(tables, windows, window, count, rows, scratch);
+            descend_rows(tables, windows, m, count, target, n, targets, rate, scratch, losses,
+                         coming);
+        }
         window += count;
         target += n;
     }
+    scratch.loss += losses.total();
 }
 
 Kernels kernels() { return {skipgram, cbow, softmax}; }

@@ -26,7 +26,7 @@ float cross_entropy(Scratch& scratch, int64_t i, int64_t blocks, int64_t vocabul
         float* dots = scratch.dots + b * scratch.block + i * lanes;
         const int64_t count = block_start(b + 1, vocabulary) - block_start(b, vocabulary);
         for (int64_t j = 0; j < lanes; ++j) {
-            const float e = exp_of_negative(j < count ? dots[j] - most : -200.0f);
+            const float e = exp_of_negative<float, int32_t>(j < count ? dots[j] - most : -200.0f);
             dots[j] = j < count ? e : 0.0f;
             sum += dots[j];
         }
@@ -52,7 +52,8 @@ void softmax(const Tables& tables, const Windows& windows, int64_t first, int64_
         int64_t m;
         if (model.kind == Kind::cbow) {
             const int64_t contexts = list_contexts(tables, windows, g, scratch);
-            combine(tables, scratch.x, contexts, model.mean, row, before, none);
+            combine(tables, scratch.x, contexts, scale_of_hidden(model, contexts), row, before,
+                    none);
             scratch.x[0] = row;
             scratch.uses[0] = 1.0f;
             m = 1;

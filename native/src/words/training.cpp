@@ -32,13 +32,13 @@ Descend kernel_of(const Model& model) {
 }  // namespace
 
 WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int64_t stride) {
-    const std::int64_t block = limits.rows * lanes;
+    const std::int64_t block = (limits.rows + 1) * lanes;
     // Blocks of targets that are shared, and those of the centres of a group by two.
     const std::int64_t blocks = (limits.targets + columns - 1) / columns + share + 1;
     const std::int64_t uses = limits.rows * (share + 1), targets = limits.targets + lanes;
     numbers_.resize(static_cast<std::size_t>((2 * limits.rows + targets + 2 * share) * stride +
-                                             2 * blocks * block + blocks * lanes + columns * block +
-                                             uses + 2 * targets + 16));
+                                             2 * blocks * block + blocks * lanes + uses +
+                                             2 * targets + 16));
     pointers_.resize(static_cast<std::size_t>(2 * limits.rows + 2 * targets + share));
     blocks_.resize(static_cast<std::size_t>(blocks));
     // Rows begin at a line of the cache.
@@ -63,13 +63,9 @@ WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int6
     scratch_.dots = take(blocks * block);
     scratch_.weights = take(blocks * block);
     scratch_.labels = take(blocks * lanes);
-    scratch_.ones = take(columns * block);
     scratch_.uses = take(uses);
     scratch_.times = take(targets);
     scratch_.answers = take(targets);
-    for (std::int64_t n = 1; n <= columns; ++n)
-        for (std::int64_t i = 0; i < block; ++i)
-            scratch_.ones[(n - 1) * block + i] = i % lanes < n ? 1.0f : 0.0f;
 }
 
 struct Training::Worker {

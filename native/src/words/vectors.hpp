@@ -25,10 +25,18 @@ constexpr int width = 1;
 
 #if defined(__GNUC__)
 typedef float Vector __attribute__((vector_size(width * sizeof(float))));
+typedef int32_t Whole __attribute__((vector_size(width * sizeof(float))));
 #define CHAINRULE_PREFETCH(address) __builtin_prefetch(address, 1, 3)
+#if defined(__clang__)
+#define CHAINRULE_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CHAINRULE_UNROLL _Pragma("GCC unroll 16")
+#endif
 #else
 typedef float Vector;
+typedef int32_t Whole;
 #define CHAINRULE_PREFETCH(address) static_cast<void>(address)
+#define CHAINRULE_UNROLL
 #endif
 
 inline Vector load(const float* p) {
@@ -46,7 +54,8 @@ inline void prefetch_row(const float* row, int64_t size) {
     for (int64_t d = 0; d < size; d += 16) CHAINRULE_PREFETCH(row + d);
 }
 
-// Writes the sums over the lanes of `count` <= 6 vectors to out[0], ..., and 0 up to out[7].
+// Both write the sums over the lanes of `count` <= 6 vectors to out[0], ..., and 0 up to out[7];
+// the second those of `other` behind them.
 #if defined(__AVX2__)
 #if defined(__AVX512F__)
 inline __m256 halved(Vector v) {
@@ -77,6 +86,22 @@ inline void lane_sums(const Vector* v, float* out) {
                  high = _mm256_permute2f128_ps(a, b, 0x31);
     _mm256_storeu_ps(out, _mm256_add_ps(low, high));
 }
+
+template <int count>
+inline void lane_sums(const Vector* v, const Vector* other, float* out) {
+    const __m256 zero = _mm256_setzero_ps();
+    // One in the low half, the other in the high half.
+    const auto at = [&](int i) {
+        if (i >= count) return zero;
+        const __m256 low = halved(v[i < count ? i : 0]), high = halved(other[i < count ? i : 0]);
+        return _mm256_add_ps(_mm256_blend_ps(low, high, 0xf0),
+                             _mm256_permute2f128_ps(low, high, 0x21));
+    };
+    const __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(at(0), at(1)), _mm256_hadd_ps(at(2), at(3)));
+    const __m256 b = count > 4 ? _mm256_hadd_ps(_mm256_hadd_ps(at(4), at(5)), zero) : zero;
+    _mm256_storeu_ps(out, _mm256_permute2f128_ps(a, b, 0x20));
+    _mm256_storeu_ps(out + 8, _mm256_permute2f128_ps(a, b, 0x31));
+}
 #else
 template <int count>
 inline void lane_sums(const Vector* v, float* out) {
@@ -87,6 +112,12 @@ inline void lane_sums(const Vector* v, float* out) {
             for (int lane = 0; lane < step; ++lane) parts[lane] += parts[lane + step];
         out[i] = parts[0];
     }
+}
+
+template <int count>
+inline void lane_sums(const Vector* v, const Vector* other, float* out) {
+    lane_sums<count>(v, out);
+    lane_sums<count>(other, out + 8);
 }
 #endif
 

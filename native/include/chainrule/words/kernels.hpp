@@ -59,7 +59,7 @@ struct Block {
 // Working memory of one thread, and what it counts.
 struct Scratch {
     int64_t limit;  // rows in a group at most
-    int64_t block;  // limit * lanes: a number for each pair of a block
+    int64_t block;  // (limit + 1) * lanes: a number for each pair of a block, and a row more
     Block* blocks;
     float **x, **moved, **y;
     const float** coming;  // rows of a group that will be needed soon
@@ -69,7 +69,6 @@ struct Scratch {
     float* dots;           // of each block
     float* weights;        // of each block: how often a pair counts
     float* labels;         // of each block: lanes
-    float* ones;           // weights of a block of 1, ..., `columns` targets whose pairs count once
     float* uses;           // of each window, and of all: how often a row stands in it
     float* times;          // how often a target occurs
     float* answers;        // what is to be said of it
