@@ -60,6 +60,12 @@ COMMANDS: dict[str, LazyCommand] = {
     "demo": LazyCommand(
         "chainrule.cli.demo", "demo", "Will my flight be delayed? Train on real flights."
     ),
+    "similar": LazyCommand(
+        "chainrule.cli.similar", "similar", "Print the words that are most like given words."
+    ),
+    "analogy": LazyCommand(
+        "chainrule.cli.analogy", "analogy", "Answer questions such as king - man + woman."
+    ),
     "data": LazyCommand("chainrule.cli.data", "data", "Fetch texts to learn word vectors from."),
 }
 
