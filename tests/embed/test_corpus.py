@@ -22,6 +22,7 @@ from chainrule.embed import corpus as corpus_module
 from chainrule.embed import encoded, sources, store, tally
 from chainrule.embed.columns import ColumnError
 from chainrule.embed.corpus import Corpus
+from chainrule.embed.phrases import Phrases
 from chainrule.embed.sources import SourceError
 from chainrule.embed.store import StoreError
 from chainrule.embed.unicode_words import TokenError, UnicodeWords
@@ -460,7 +461,7 @@ def test_an_interrupted_encoding_leaves_nothing(
     vocabulary = text.vocabulary(1)
     before = sorted(text.store.folder.iterdir())
 
-    def interrupted(self: object) -> object:
+    def interrupted(self: object, *options: object) -> object:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -544,5 +545,10 @@ def test_a_bar_on_a_terminal(plain: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stdout", Terminal())
-    assert len(Corpus(plain)) == 5
-    assert "words/s" in sys.stdout.getvalue()
+    text = Corpus(plain)
+    assert len(text) == 5
+    assert re.search(r"reading text\.txt.*words/s", sys.stdout.getvalue(), re.DOTALL)
+    text.encode(text.vocabulary(1))
+    assert re.search(r"encoding.*words/s", sys.stdout.getvalue(), re.DOTALL)
+    Phrases(text, delta=0, threshold=1e-9).join(text)
+    assert re.search(r"counting pairs.*joining phrases", sys.stdout.getvalue(), re.DOTALL)

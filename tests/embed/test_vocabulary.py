@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chainrule.embed.corpus import Corpus
 from chainrule.embed.vocabulary import Vocabulary, VocabularyError, ranked
 
 WORDS = Vocabulary(["c", "a", "d", "b"], [2, 5, 2, 3], raw_total=20)
@@ -53,6 +54,7 @@ def test_updated_with_a_text() -> None:
     text = [["d", "d", "new", "rare"], ["new", "d"]]
     updated = WORDS.update(text, min_count=2)
     assert content(updated) == (["a", "d", "b", "c", "new"], [5, 5, 3, 2, 2], 26)
+    assert content(WORDS.update(Corpus(text, progress=False), min_count=2)) == content(updated)
 
 
 def test_one_hot_rows() -> None:

@@ -90,9 +90,11 @@ class Corpus:
         self._undercount = 0
 
     @classmethod
-    def of_store(cls, store: Store, name: str, undercount: int = 0) -> Corpus:
+    def of_store(
+        cls, store: Store, name: str, undercount: int = 0, progress: bool = True
+    ) -> Corpus:
         """A corpus of numbers that lie on the disk already."""
-        corpus = cls([], progress=False)
+        corpus = cls([], progress=progress)
         corpus.name, corpus._kept, corpus._undercount = name, store, undercount
         return corpus
 
@@ -153,7 +155,7 @@ class Corpus:
         place = store.folder / f"encoded-{_digest(vocabulary.words)}"
         if not place.exists():
             with folder_written_whole(place) as folder:
-                store.renumbered(new, folder)
+                store.renumbered(new, folder, self._progress)
         ids, ends = mapped(place / "ids", np.int32), mapped(place / "ends", np.int64)
         return EncodedCorpus(ids, ends, vocabulary, self.total - len(ids), store.owner)
 
@@ -219,7 +221,7 @@ class Corpus:
     def _write(self, place: Path) -> None:
         report = reporter(self._progress)
         line = ""
-        report.start(os.path.basename(self.name) or self.name, self._source.size)
+        report.start(f"reading {os.path.basename(self.name) or self.name}", self._source.size)
         try:
             with folder_written_whole(place) as folder:
                 words, different = write_store(

@@ -10,14 +10,14 @@ from typing import Any
 class Quiet:
     """Says nothing; also what the other reporters have in common."""
 
-    def start(self, name: str, total: int | None) -> None:
-        """Before the first word: what is read, and how much of it there is, if that is known."""
+    def start(self, task: str, total: int | None) -> None:
+        """Before the first word: what is done, and how much there is to do, if that is known."""
 
     def read(self, position: int, words: int) -> None:
         """After each piece: how much is read, and how many words so far."""
 
-    def close(self, line: str) -> None:
-        """At the end: what was read; empty where it ended badly."""
+    def close(self, line: str = "") -> None:
+        """At the end: what was done; empty where it ended badly, or there is nothing to say."""
 
 
 class Lines(Quiet):
@@ -26,11 +26,11 @@ class Lines(Quiet):
     def __init__(self) -> None:
         self._began = 0.0
 
-    def start(self, name: str, total: int | None) -> None:
+    def start(self, task: str, total: int | None) -> None:
         """Take the time."""
         self._began = time.perf_counter()
 
-    def close(self, line: str) -> None:
+    def close(self, line: str = "") -> None:
         """Print the line."""
         if line:
             print(f"{line}, {time.perf_counter() - self._began:.1f} s", flush=True)
@@ -52,11 +52,11 @@ class Bar(Quiet):
         self._task: Any = None
         self._began = self._due = 0.0
 
-    def start(self, name: str, total: int | None) -> None:
+    def start(self, task: str, total: int | None) -> None:
         """Open the bar."""
         self._began = time.perf_counter()
         self._progress.start()
-        self._task = self._progress.add_task(f"reading {name}", total=total, numbers="")
+        self._task = self._progress.add_task(task, total=total, numbers="")
 
     def read(self, position: int, words: int) -> None:
         """Move, ten times a second at most."""
@@ -69,7 +69,7 @@ class Bar(Quiet):
             self._task, completed=position, numbers=f"{words:,} words  {speed:,.0f} words/s"
         )
 
-    def close(self, line: str) -> None:
+    def close(self, line: str = "") -> None:
         """Take the bar away."""
         self._progress.stop()
 

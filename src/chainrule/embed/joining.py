@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,16 @@ from chainrule.embed.tally import Tally, restored
 
 
 def pair_counts(
-    store: Store, possible: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    store: Store,
+    possible: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    progress: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How often words stand next to each other in a line.
 
     Args:
         store: the text.
         possible: says of pairs, two arrays of places, which ones are counted.
+        progress: whether to say how far it is.
 
     Returns:
         First and second places, int64, and counts, int64, of the pairs that were there.
@@ -26,14 +30,15 @@ def pair_counts(
     size = len(store.table)
     keys, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
     waiting: list[tuple[np.ndarray, np.ndarray]] = []
-    for _, block, following, within in _neighbours(store):
-        first, second = block[within].astype(np.int64), following[within].astype(np.int64)
-        kept = possible(first, second)
-        waiting.append(np.unique(first[kept] * size + second[kept], return_counts=True))
-        # Merged when as much is new as was there: each count is moved a few times only.
-        if sum(len(new) for new, _ in waiting) > len(keys):
-            keys, counts = _merged([(keys, counts), *waiting])
-            waiting = []
+    with closing(_neighbours(store, "counting pairs", progress)) as neighbours:
+        for _, block, following, within in neighbours:
+            first, second = block[within].astype(np.int64), following[within].astype(np.int64)
+            kept = possible(first, second)
+            waiting.append(np.unique(first[kept] * size + second[kept], return_counts=True))
+            # Merged when as much is new as was there: each count is moved a few times only.
+            if sum(len(new) for new, _ in waiting) > len(keys):
+                keys, counts = _merged([(keys, counts), *waiting])
+                waiting = []
     keys, counts = _merged([(keys, counts), *waiting])
     return keys // max(size, 1), keys % max(size, 1), counts
 
@@ -49,12 +54,14 @@ def _merged(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray,
     return all_keys[starts], np.add.reduceat(all_counts[order], starts)
 
 
-def _neighbours(store: Store) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+def _neighbours(
+    store: Store, task: str, progress: bool
+) -> Generator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     """For each block: its offset, its ids, the ids behind them, and which two are in one line.
 
     The last word of the text has none behind it; its place is filled with -1.
     """
-    for start, block in store.blocks():
+    for start, block in store.blocks(task, progress):
         stop = start + len(block)
         following = np.append(block[1:], store.ids[stop : stop + 1])
         following = np.append(following, np.full(len(block) - len(following), -1, np.int32))
@@ -65,13 +72,16 @@ def _neighbours(store: Store) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.
         yield start, block, following, within
 
 
-def joined(store: Store, pairs: Sequence[tuple[str, str]], delimiter: str) -> Store:
+def joined(
+    store: Store, pairs: Sequence[tuple[str, str]], delimiter: str, progress: bool = False
+) -> Store:
     """The text with pairs of words made one word, from left to right, no word in two of them.
 
     Args:
         store: the text.
         pairs: the words to join.
         delimiter: is put between them.
+        progress: whether to say how far it is.
 
     Returns:
         Another text, in a temporary folder; its words are numbered as they come.
@@ -93,8 +103,12 @@ def joined(store: Store, pairs: Sequence[tuple[str, str]], delimiter: str) -> St
     appearing = _Appearing(len(table))
     written = line = 0
     used = False  # whether a phrase of the block before has the first word of this one
-    with open(folder / "ids", "wb") as ids_file, open(folder / "ends", "wb") as ends_file:
-        for start, block, following, within in _neighbours(store):
+    with (
+        closing(_neighbours(store, "joining phrases", progress)) as neighbours,
+        open(folder / "ids", "wb") as ids_file,
+        open(folder / "ends", "wb") as ends_file,
+    ):
+        for start, block, following, within in neighbours:
             found = np.flatnonzero(within & begins[block] & goes_on[following])
             key = block[found].astype(np.int64) * size + following[found]
             rule = np.minimum(np.searchsorted(keys, key), max(len(keys) - 1, 0))

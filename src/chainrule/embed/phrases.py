@@ -36,6 +36,7 @@ class Phrases:
         threshold: the higher, the fewer phrases; several numbers are one for each pass.
         passes: how often neighbours are joined.
         delimiter: stands between the words of a phrase.
+        progress: a bar on a terminal; False for none.
 
     Attributes:
         rules: for each pass the scores of pairs (first, second).
@@ -60,6 +61,7 @@ class Phrases:
         threshold: float | Sequence[float] = 100.0,
         passes: int = 1,
         delimiter: str = "_",
+        progress: bool = True,
     ) -> None:
         positive_whole(passes, "passes")
         several = isinstance(threshold, Sequence)
@@ -76,8 +78,8 @@ class Phrases:
         self.rules: list[dict[tuple[str, str], float]] = []
         for number in thresholds:
             if self.rules:
-                corpus = _applied(corpus, self.rules[-1], delimiter)
-            self.rules.append(_learned(corpus, delta, number))
+                corpus = _applied(corpus, self.rules[-1], delimiter, progress)
+            self.rules.append(_learned(corpus, delta, number, progress))
 
     def __getitem__(self, sentence: Iterable[str]) -> list[str]:
         """A list of words with its phrases joined."""
@@ -95,10 +97,10 @@ class Phrases:
             words = found
         return words
 
-    def join(self, corpus: Corpus) -> Corpus:
+    def join(self, corpus: Corpus, progress: bool = True) -> Corpus:
         """A corpus with its phrases joined, in temporary files; the given one stays as it is."""
         for rule in self.rules:
-            corpus = _applied(corpus, rule, self.delimiter)
+            corpus = _applied(corpus, rule, self.delimiter, progress)
         return corpus
 
     @property
@@ -142,7 +144,9 @@ class Phrases:
         return phrases
 
 
-def _learned(corpus: Corpus, delta: float, threshold: float) -> dict[tuple[str, str], float]:
+def _learned(
+    corpus: Corpus, delta: float, threshold: float, progress: bool
+) -> dict[tuple[str, str], float]:
     store = corpus.store
     counts = store.table.counts().astype(float)
     total = len(store.ids)
@@ -155,13 +159,15 @@ def _learned(corpus: Corpus, delta: float, threshold: float) -> dict[tuple[str, 
         rarer = np.minimum(counts[first], counts[second])
         return score(first, second, rarer) > threshold
 
-    first, second, together = pair_counts(store, possible)
+    first, second, together = pair_counts(store, possible, progress)
     scores = score(first, second, together)
     chosen = scores > threshold
     words = [store.table.words(places[chosen]) for places in (first, second)]
     return dict(zip(zip(*words, strict=True), scores[chosen].tolist(), strict=True))
 
 
-def _applied(corpus: Corpus, rule: Mapping[tuple[str, str], float], delimiter: str) -> Corpus:
-    store = joined(corpus.store, list(rule), delimiter)
-    return Corpus.of_store(store, corpus.name, corpus.undercount)
+def _applied(
+    corpus: Corpus, rule: Mapping[tuple[str, str], float], delimiter: str, progress: bool
+) -> Corpus:
+    store = joined(corpus.store, list(rule), delimiter, progress)
+    return Corpus.of_store(store, corpus.name, corpus.undercount, progress)

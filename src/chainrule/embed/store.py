@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from chainrule.embed.counting import Quiet
+from chainrule.embed.counting import Quiet, reporter
 from chainrule.embed.sources import ListSource, TextSource
 from chainrule.embed.tally import Tally, new_tally, restored
 from chainrule.embed.tokenise import Tokeniser, added
@@ -51,17 +51,29 @@ class Store:
     ends: np.ndarray
     owner: object = None
 
-    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
-        """All ids, some at a time, each time with their offset."""
-        for start in range(0, len(self.ids), BLOCK):
-            yield start, np.asarray(self.ids[start : start + BLOCK])
+    def blocks(self, task: str = "", progress: bool = False) -> Generator[tuple[int, np.ndarray]]:
+        """All ids, some at a time, each time with their offset.
 
-    def renumbered(self, new: np.ndarray, folder: Path) -> int:
+        Args:
+            task: what is done with them.
+            progress: whether to say how far it is.
+        """
+        report = reporter(progress)
+        report.start(task, len(self.ids))
+        try:
+            for start in range(0, len(self.ids), BLOCK):
+                yield start, np.asarray(self.ids[start : start + BLOCK])
+                report.read(start, start)
+        finally:
+            report.close()
+
+    def renumbered(self, new: np.ndarray, folder: Path, progress: bool = False) -> int:
         """Write ``ids`` and ``ends`` with other numbers.
 
         Args:
             new: int32, for each place the number that is written; words with -1 are left out.
             folder: where they are written.
+            progress: whether to say how far it is.
 
         Returns:
             How many words were left out.
@@ -69,8 +81,12 @@ class Store:
         # -1 in ids reads the last entry.
         table = np.append(new, np.int32(FORGOTTEN))
         written = line = 0
-        with open(folder / "ids", "wb") as ids_file, open(folder / "ends", "wb") as ends_file:
-            for start, block in self.blocks():
+        with (
+            closing(self.blocks("encoding", progress)) as blocks,
+            open(folder / "ids", "wb") as ids_file,
+            open(folder / "ends", "wb") as ends_file,
+        ):
+            for start, block in blocks:
                 found = table[block]
                 kept = found >= 0
                 found[kept].tofile(ids_file)

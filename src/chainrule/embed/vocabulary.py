@@ -125,7 +125,10 @@ class Vocabulary:
             sentences: lists of words, or a ``Corpus``.
             min_count: of the words that are new. What earlier texts had of them is not known.
         """
-        found = Vocabulary.of(sentences, min_count=1)
+        if hasattr(sentences, "vocabulary"):
+            found: Vocabulary = sentences.vocabulary(min_count=1)
+        else:
+            found = Vocabulary.of(sentences, min_count=1)
         counts = dict(zip(found.words, found.counts.tolist(), strict=True))
         kept = [w for w, n in counts.items() if n >= min_count or w in self.index]
         return self.merge(Vocabulary(kept, [counts[w] for w in kept], found.raw_total))
