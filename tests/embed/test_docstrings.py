@@ -67,5 +67,5 @@ def test_tests_links_and_what_is_not_python_are_left_out(tmp_path: Path) -> None
 
 
 def test_a_folder_without_documentation_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ChainruleError, match="no Python files with documentation in .*nowhere"):
+    with pytest.raises(ChainruleError, match=r"no Python files with documentation in .*nowhere"):
         list(Docstrings([tmp_path / "nowhere"]))
