@@ -82,14 +82,23 @@ public:
             path_nodes_.within(0, rows_out_ - drawing_.node_offset);
             path_codes_.need(path_nodes_.size());
         }
+        const Kind kind = setting<bool>(settings, "unit_norm") ? Kind::unit_norm
+                          : setting<bool>(settings, "cbow")    ? Kind::cbow
+                                                               : Kind::skipgram;
+        // Its windows are a word with its neighbours, and it has one table.
+        if (kind == Kind::unit_norm &&
+            (drawing_.window != 1 || drawing_.shrink || drawing_.share != 1 || !drawing_.centre ||
+             drawing_.paths || setting<bool>(settings, "softmax") ||
+             setting<bool>(settings, "deterministic") || input_.data() != output_.data()))
+            throw std::invalid_argument("settings out of range");
         training_ = std::make_unique<Training>(
             Corpus{ids_.data(), ids_.size(), ends_.data(), ends_.size()},
             Vocabulary{vocabulary, keep_.data(), alias_.data(), path_ends_.data(),
                        path_nodes_.data(), path_codes_.data()},
             drawing_,
-            Model{setting<bool>(settings, "cbow") ? Kind::cbow : Kind::skipgram,
-                  setting<bool>(settings, "softmax"), drawing_.window,
-                  setting<bool>(settings, "mean"), setting<bool>(settings, "divided"), vocabulary},
+            Model{kind, setting<bool>(settings, "softmax"), drawing_.window,
+                  setting<bool>(settings, "mean"), setting<bool>(settings, "divided"),
+                  setting<float>(settings, "contrast"), vocabulary},
             Tables{input_.data(), output_.data(), stride, size, frozen_input_.data(),
                    frozen_output_.data()},
             rows_out_, piece, workers, setting<bool>(settings, "deterministic"));

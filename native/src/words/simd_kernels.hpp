@@ -11,5 +11,7 @@ void cbow(const Tables& tables, const Windows& windows, int64_t first, int64_t l
           const Model& model, float rate, Scratch& scratch);
 void softmax(const Tables& tables, const Windows& windows, int64_t first, int64_t last,
              const Model& model, float rate, Scratch& scratch);
+void unit_norm(const Tables& tables, const Windows& windows, int64_t first, int64_t last,
+               const Model& model, float rate, Scratch& scratch);
 
 }  // namespace chainrule::words::CHAINRULE_SIMD

@@ -139,6 +139,6 @@ void skipgram(const Tables& tables, const Windows& windows, int64_t first, int64
     scratch.loss += losses.total();
 }
 
-Kernels kernels() { return {skipgram, cbow, softmax}; }
+Kernels kernels() { return {skipgram, cbow, softmax, unit_norm}; }
 
 }  // namespace chainrule::words::CHAINRULE_SIMD

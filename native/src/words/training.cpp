@@ -25,6 +25,7 @@ Kernels kernels() {
 
 Descend kernel_of(const Model& model) {
     const Kernels all = kernels();
+    if (model.kind == Kind::unit_norm) return all.unit_norm;
     if (model.softmax) return all.softmax;
     return model.kind == Kind::cbow ? all.cbow : all.skipgram;
 }

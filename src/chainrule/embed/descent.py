@@ -28,6 +28,8 @@ class Settings:
         mean: CBOW: whether by their mean, or their sum.
         divided: CBOW: whether each context word moves by its share of what the mean or sum does.
         softmax: whether to predict among all words, instead of the targets.
+        unit_norm: whether vectors of length 1 should be like their neighbours', see ``unit_norm``.
+        contrast: how much the negatives count then.
         workers: threads.
         deterministic: whether several threads always give the same result.
         piece: words of the text in a piece.
@@ -38,6 +40,8 @@ class Settings:
     mean: bool = True
     divided: bool = True
     softmax: bool = False
+    unit_norm: bool = False
+    contrast: float = 0.0
     workers: int = 1
     deterministic: bool = False
     piece: int = PIECE
@@ -128,6 +132,8 @@ class NativeDescent:
                 "mean": settings.mean,
                 "divided": settings.divided,
                 "softmax": settings.softmax,
+                "unit_norm": settings.unit_norm,
+                "contrast": settings.contrast,
                 "workers": settings.workers,
                 "deterministic": settings.deterministic,
                 "piece": settings.piece,
@@ -199,6 +205,8 @@ class NumpyDescent:
     def _step(self, group: Group, rate: float) -> tuple[float, int]:
         """Move both tables against the gradient of a group's loss, taken before it."""
         m, s = self._material, self._settings
+        if s.unit_norm:
+            return self._unit_step(group, rate)
         own = len(group.contexts) if len(group.contexts) > 1 else 0
         given_input: list[tuple[np.ndarray, np.ndarray]] = []
         given_output: list[tuple[np.ndarray, np.ndarray]] = []
@@ -235,3 +243,23 @@ class NumpyDescent:
                 free = slice(None) if frozen is None else frozen[rows_of] == 0
                 np.add.at(table, rows_of[free], gain[free].astype(np.float32))
         return float(loss), predictions
+
+    def _unit_step(self, group: Group, rate: float) -> tuple[float, int]:
+        """The same for a word between its neighbours, whose rows are brought back to length 1."""
+        m, contexts, negatives = self._material, group.contexts[0], group.targets[1:]
+        if len(contexts) != 2:
+            return 0.0, 0
+        shares = np.full(len(negatives), -self._settings.contrast / max(len(negatives), 1))
+        rows = np.concatenate([contexts, negatives])
+        shares = np.concatenate([[0.5, 0.5], shares])
+        centre = int(group.centres[0])
+        c, x = m.input[centre].astype(float), m.input[rows].astype(float)
+        gains = np.concatenate([rate * shares[:, None] * c, [rate * shares @ x]])
+        moved = np.append(rows, centre)
+        distinct, place = np.unique(moved, return_inverse=True)
+        after = m.input[distinct].astype(float)
+        np.add.at(after, place, gains)
+        after /= np.linalg.norm(after, axis=1, keepdims=True)
+        free = slice(None) if m.frozen_input is None else m.frozen_input[distinct] == 0
+        m.input[distinct[free]] = after[free]
+        return float(1.0 - shares @ (x @ c)), 1

@@ -133,11 +133,16 @@ class UnitNorm(Module):
 
     Args:
         vectors: a table of unit vectors.
+        contrast: how much it should be unlike the mean of some other words'.
     """
 
     vectors: Parameter
+    contrast: float = 0.0
 
-    def forward(self, left: Any, centre: Any, right: Any) -> Any:
-        """J = 1 - w_j . (w_{j-1} + w_{j+1}) / 2"""
+    def forward(self, left: Any, centre: Any, right: Any, others: Any = ()) -> Any:
+        """J = 1 - w_j . (w_{j-1} + w_{j+1}) / 2 + contrast w_j . (mean of the others)"""
         w = unwrapped(self.vectors)
-        return 1.0 - np.dot(w[centre], w[left] + w[right]) / 2
+        loss = 1.0 - np.dot(w[centre], w[left] + w[right]) / 2
+        if len(others):
+            loss = loss + self.contrast * np.dot(w[centre], w[np.asarray(others)].mean(axis=0))
+        return loss

@@ -40,14 +40,15 @@ struct Windows {
 };
 constexpr uint8_t repeated_rows = 1, repeated_targets = 2;
 
-enum class Kind : uint8_t { skipgram, cbow };
+enum class Kind : uint8_t { skipgram, cbow, unit_norm };
 
 struct Model {
     Kind kind;
-    bool softmax;  // over the whole vocabulary, instead of the targets
-    int window;    // words on each side of a centre at most
-    bool mean;     // CBOW: the mean of the contexts, not their sum
-    bool divided;  // CBOW: each context word moves by its share of what their mean or sum does
+    bool softmax;    // over the whole vocabulary, instead of the targets
+    int window;      // words on each side of a centre at most
+    bool mean;       // CBOW: the mean of the contexts, not their sum
+    bool divided;    // CBOW: each context word moves by its share of what their mean or sum does
+    float contrast;  // unit norm: how much the negatives count
     int64_t vocabulary;
 };
 
@@ -81,7 +82,7 @@ using Descend = void (*)(const Tables& tables, const Windows& windows, int64_t f
                          const Model& model, float rate, Scratch& scratch);
 
 struct Kernels {
-    Descend skipgram, cbow, softmax;
+    Descend skipgram, cbow, softmax, unit_norm;
 };
 
 // Implemented for each instruction set; those of the others are only there on x86-64.
