@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <climits>
+#include <string>
 #include <string_view>
 
+#include "chains.hpp"
 #include "extent.hpp"
 #include "ranged.hpp"
+#include "row_access.hpp"
 #include "strided.hpp"
 
 namespace chainrule {
@@ -27,6 +30,104 @@ double nanoseconds_of(const BlockEntry& entry) {
                                       [&](auto start) { return name.starts_with(start); });
     return (is_quick ? 0.025 : 0.25) * static_cast<double>(item_size(entry.operands[0]));
 }
+
+// Chains of terms: what is computed, as text.
+struct Term {
+    std::string text;
+};
+Term term(const char* name, const Term& x) { return {std::string(name) + "(" + x.text + ")"}; }
+Term term(const char* name, const Term& x, const Term& y) {
+    return {std::string(name) + "(" + x.text + "," + y.text + ")"};
+}
+Term operator+(const Term& x, const Term& y) { return term("add", x, y); }
+Term operator-(const Term& x, const Term& y) { return term("subtract", x, y); }
+Term operator*(const Term& x, const Term& y) { return term("multiply", x, y); }
+Term operator/(const Term& x, const Term& y) { return term("divide", x, y); }
+
+struct Terms {
+    static Term square(const Term& x) { return term("square", x); }
+    static Term sqrt(const Term& x) { return term("sqrt", x); }
+    static Term tanh(const Term& x) { return term("tanh", x); }
+    static Term softplus(const Term& x) { return term("softplus", x); }
+    static Term sigmoid(const Term& x) { return term("sigmoid", x); }
+};
+
+template <class F>
+std::string text_of() {
+    Term arrays[most_chain_values], singles[most_chain_values], results[most_chain_values];
+    for (int i = 0; i < most_chain_values; ++i) {
+        arrays[i].text = "array " + std::to_string(i);
+        singles[i].text = "single " + std::to_string(i);
+    }
+    F::template of<Terms>(arrays, singles, results);
+    std::string text;
+    for (int i = 0; i < F::results; ++i) text += results[i].text + ";";
+    return text;
+}
+
+template <class... F>
+std::vector<std::string> texts_of(ChainList<F...>) {
+    return {text_of<F>()...};
+}
+
+// The same text of an op list, all of one dtype; empty where it would become long.
+class ListText {
+public:
+    ListText(const Description& d, const Op& op) : op_(op) {
+        for (int input : op.inputs) {
+            const Slot& slot = d.slots[static_cast<size_t>(input)];
+            singles_.push_back(is_single(slot));
+            contiguous_ = contiguous_ && (singles_.back() || is_contiguous(slot));
+        }
+        for (int output : op.outputs)
+            contiguous_ = contiguous_ && is_contiguous(d.slots[static_cast<size_t>(output)]);
+        if (!contiguous_ || op.block.empty() || op.block.size() > longest) return;
+        for (int value : op.results) {
+            append(value);
+            text += ";";
+        }
+        if (text.size() > most_text) text.clear();
+    }
+
+    static bool is_single(const Slot& slot) {
+        for (size_t i = 0; i < slot.shape.size(); ++i)
+            if (slot.shape[i] > 1 && slot.strides[i] != 0) return false;
+        return entries(slot) > 1;
+    }
+
+    std::string text;
+    std::vector<size_t> arrays, singles;  // inputs in the order in which they are named
+
+private:
+    static constexpr size_t longest = 24, most_text = 4096;
+
+    void append(int value) {
+        if (text.size() > most_text) return;
+        const auto inputs = static_cast<int>(op_.inputs.size());
+        if (value < inputs) {
+            const auto input = static_cast<size_t>(value);
+            auto& named = singles_[input] ? singles : arrays;
+            const auto found = std::find(named.begin(), named.end(), input);
+            text +=
+                (singles_[input] ? "single " : "array ") + std::to_string(found - named.begin());
+            if (found == named.end()) named.push_back(input);
+            return;
+        }
+        const Instruction& instruction = op_.block[static_cast<size_t>(value - inputs)];
+        const BlockEntry& entry = kernels().blocks[instruction.kernel];
+        const std::string_view name = entry.name;
+        text += std::string(name.substr(0, name.rfind('.'))) + "(";
+        for (int i = 0; i < entry.arity; ++i) {
+            if (i > 0) text += ",";
+            append(instruction.operands[i]);
+        }
+        text += ")";
+    }
+
+    const Op& op_;
+    std::vector<bool> singles_;
+    bool contiguous_ = true;
+};
 
 class Elementwise final : public Ranged<Elementwise> {
 public:
@@ -97,6 +198,7 @@ public:
         divide((count_ + block_ - 1) / block_, entry * static_cast<double>(count_));
 
         values_ = values;
+        find_loop(description, op);
         for (size_t v = 0; v < values; ++v) {
             if (v < inputs && lies_[v] == Lies::loaded) {
                 const Slot& s = slot(op.inputs[v]);
@@ -135,7 +237,20 @@ public:
                         memory[worker] + register_of_[v] * register_bytes_;
     }
 
+    bool has_own_loop() const override { return loop_ != nullptr; }
+
     void part(Frame& frame, int64_t begin, int64_t end) {
+        if (loop_) {
+            const int64_t start = begin * block_;
+            char *results[most_chain_values], *arrays[most_chain_values];
+            const char* singles[most_chain_values];
+            for (size_t i = 0; i < to_.size(); ++i) results[i] = to_[i].in(frame) + start * item_;
+            for (size_t i = 0; i < from_.size(); ++i)
+                arrays[i] = from_[i].in(frame) + start * item_;
+            for (size_t i = 0; i < single_.size(); ++i) singles[i] = single_[i].in(frame);
+            loop_(results, arrays, singles, std::min(end * block_, count_) - start);
+            return;
+        }
         char** p = pointers_.data() + static_cast<size_t>(frame.worker) * values_;
         for (const Direct& direct : places_)
             p[direct.value] = direct.place.in(frame) + begin * direct.advance;
@@ -172,6 +287,25 @@ private:
         size_t result, operands[3];
         unsigned scalars;
     };
+
+    // The loop of the chain that this list is, if it is one.
+    void find_loop(const Description& description, const Op& op) {
+        static const std::vector<std::string> texts = texts_of(Chains{});
+        const DType dtype = description.output(op, 0).dtype;
+        if (dtype != DType::f32 && dtype != DType::f64) return;
+        for (int slot : op.inputs)
+            if (description.slots[static_cast<size_t>(slot)].dtype != dtype) return;
+        for (const Instruction& step : op.block)
+            if (kernels().blocks[step.kernel].result != dtype) return;
+        const ListText list(description, op);
+        const auto found = std::find(texts.begin(), texts.end(), list.text);
+        if (found == texts.end()) return;
+        loop_ = row_kernels(dtype).loops[found - texts.begin()];
+        item_ = item_size(dtype);
+        for (size_t input : list.arrays) from_.emplace_back(description.input(op, input));
+        for (size_t input : list.singles) single_.emplace_back(description.input(op, input));
+        for (size_t i = 0; i < op.outputs.size(); ++i) to_.emplace_back(description.output(op, i));
+    }
 
     static bool is_constant(const Slot& slot) {
         for (size_t i = 0; i < slot.shape.size(); ++i)
@@ -242,6 +376,9 @@ private:
     std::vector<Direct> places_;
     std::vector<Strided> loads_, stores_;
     std::vector<Call> calls_;
+    ChainLoop loop_ = nullptr;
+    int64_t item_ = 1;
+    std::vector<Place> from_, single_, to_;
 };
 
 }  // namespace

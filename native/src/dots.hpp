@@ -72,7 +72,7 @@ void multiply_few(const Product& p) {
                 T v = sums[r * n + j];
                 if (bias) v += bias[j];
                 if (p.relu) v = v <= T{0} ? T{0} : v;
-                if (gate) v *= gate[j] > T{0} ? T{1} : T{0};
+                if (gate) v *= p.times ? gate[j] : gate[j] > T{0} ? T{1} : T{0};
                 c[j] = v;
             }
         }

@@ -1,7 +1,10 @@
 // Elementwise arithmetic over blocks, compiled once for each instruction set.
 
+#include <utility>
+
 #include "angles.hpp"
 #include "chainrule/kernels.hpp"
+#include "chains.hpp"
 #include "error_function.hpp"
 #include "functions.hpp"
 #include "library.hpp"
@@ -302,6 +305,45 @@ struct To {
     template <class T> static R of(T x) { return static_cast<R>(x); }
 };
 
+// Chains of numbers.
+struct Numbers {
+    template <class T> static T square(T x) { return Square::of(x); }
+    template <class T> static T sqrt(T x) { return Sqrt::of(x); }
+    template <class T> static T tanh(T x) { return Tanh::of(x); }
+    template <class T> static T softplus(T x) { return Softplus::of(x); }
+    template <class T> static T sigmoid(T x) { return Sigmoid::of(x); }
+};
+
+template <class F, class T, int... i, int... j, int... k>
+void loop_of(char* const* results, const char* const* arrays, const char* const* singles, int64_t n,
+             std::integer_sequence<int, i...>, std::integer_sequence<int, j...>,
+             std::integer_sequence<int, k...>) {
+    T* const to[] = {reinterpret_cast<T*>(results[k])...};
+    const T* const from[] = {reinterpret_cast<const T*>(arrays[i])...};
+    const T single[] = {*reinterpret_cast<const T*>(singles[j])...};
+    CHAINRULE_INDEPENDENT
+    for (int64_t at = 0; at < n; ++at) {
+        const T entry[] = {from[i][at]...};
+        T result[sizeof...(k)];
+        F::template of<Numbers>(entry, single, result);
+        ((to[k][at] = result[k]), ...);
+    }
+}
+
+template <class F, class T>
+void chain_loop(char* const* results, const char* const* arrays, const char* const* singles,
+                int64_t n) {
+    loop_of<F, T>(results, arrays, singles, n, std::make_integer_sequence<int, F::arrays>{},
+                  std::make_integer_sequence<int, F::singles>{},
+                  std::make_integer_sequence<int, F::results>{});
+}
+
+template <class T, class... F>
+const ChainLoop* chain_loops(ChainList<F...>) {
+    static constexpr ChainLoop loops[] = {&chain_loop<F, T>...};
+    return loops;
+}
+
 #define ENTRY_1(name, F, type, R, A) \
     {name "." type, &unary<F, R, A>, 1, TypeOf<R>::value, {TypeOf<A>::value, {}, {}}}
 #define ENTRY_2(name, F, type, R, A) \
@@ -426,8 +468,12 @@ const BlockEntry entries[] = {
 
 const KernelTable& table() {
     static constexpr int count = sizeof(entries) / sizeof(entries[0]);
-    static const KernelTable kernels{entries, count, row_kernels_f32(), row_kernels_f64(),
-                                     row_kernels_i64()};
+    static const KernelTable kernels = [] {
+        KernelTable made{entries, count, row_kernels_f32(), row_kernels_f64(), row_kernels_i64()};
+        made.f32.loops = chain_loops<float>(Chains{});
+        made.f64.loops = chain_loops<double>(Chains{});
+        return made;
+    }();
     return kernels;
 }
 

@@ -16,8 +16,12 @@ public:
         for (size_t i = 1; i < op.inputs.size(); ++i)
             indices_.push_back({Rows(d.input(op, i), 0), whole.shape[i - 1], whole.strides[i - 1]});
         bytes_ = entries(whole) * whole_.item;
-        takes_rows_ = indices_.size() == 1 && whole_.one_run && picked_.end_to_end() &&
-                      indices_[0].entries.outer().size() <= 1;
+        far_ = bytes_ > near_bytes;
+        const bool even = std::all_of(indices_.begin(), indices_.end(),
+                                      [](const Index& index) { return index.entries.is_even(); });
+        takes_rows_ = indices_.size() == 1 && whole_.one_run && picked_.end_to_end() && even;
+        single_entries_ =
+            whole_.length == 1 && picked_.is_even() && even && indices_.size() <= most_indices;
         scratch.need(picked_.length * picked_.item);
         // Rows that are added to may be the same ones.
         const double row = 5 + 0.1 * static_cast<double>(picked_.length * picked_.item);
@@ -32,6 +36,12 @@ public:
             if (row_bytes == 4) return take_rows<4>(frame, begin, end);
             if (row_bytes == 8) return take_rows<8>(frame, begin, end);
             return take_rows<0>(frame, begin, end);
+        }
+        if (single_entries_) {
+            if (dtype_ == DType::f32) return entries_of<float>(frame, begin, end);
+            if (item_size(dtype_) == 8 && !(scatter_ && dtype_ == DType::f64))
+                return entries_of<uint64_t>(frame, begin, end);
+            if (dtype_ == DType::f64) return entries_of<double>(frame, begin, end);
         }
         for (int64_t row = begin; row < end; ++row) {
             int64_t position = 0;
@@ -63,18 +73,65 @@ private:
         return (scatter ? d.output(op, 0) : d.input(op, 0)).shape.size() - (op.inputs.size() - 1);
     }
     // Rows named by one array of indices, one after another; `size` is their bytes, or 0 if it is
-    // known only now.
+    // known only now. Rows of a large array lie far apart, so they are asked for beforehand.
     template <size_t size>
     void take_rows(Frame& frame, int64_t begin, int64_t end) const {
+        constexpr int64_t ahead = 12, line = 64, most_lines = 4;
         const Index& index = indices_[0];
-        const int64_t step = index.entries.outer().empty() ? 0 : index.entries.outer()[0].stride;
+        const int64_t step = index.entries.spacing();
         const auto* entry = reinterpret_cast<const int64_t*>(index.entries.begin(frame, begin));
         const char* base = whole_.place.in(frame);
         const int64_t stride = index.stride * whole_.item;
         const size_t bytes = size ? size : static_cast<size_t>(whole_.length * whole_.item);
+        const int64_t asked = std::min<int64_t>(static_cast<int64_t>(bytes), most_lines * line);
         char* to = picked_.begin(frame, begin);
-        for (int64_t row = begin; row < end; ++row, entry += step, to += bytes)
-            std::memcpy(to, base + checked(*entry, index.length, 0) * stride, bytes);
+        for (int64_t row = begin; row < end; ++row, entry += step, to += bytes) {
+            if (end - row > ahead && far_) {
+                const char* next = base + checked(entry[ahead * step], index.length, 0) * stride;
+                for (int64_t offset = 0; offset < asked; offset += line)
+                    __builtin_prefetch(next + offset);
+                __builtin_prefetch(next + asked - 1);
+            }
+            copy_row<size>(to, base + checked(*entry, index.length, 0) * stride, bytes);
+        }
+    }
+
+    // Short rows are copied without a call, the last part of them twice.
+    template <size_t size>
+    static void copy_row(char* to, const char* from, size_t bytes) {
+        constexpr size_t part = 16;
+        if (size > 0 || bytes < part || bytes > 16 * part) {
+            std::memcpy(to, from, bytes);
+            return;
+        }
+        for (size_t at = 0; at + part <= bytes; at += part) std::memcpy(to + at, from + at, part);
+        std::memcpy(to + bytes - part, from + bytes - part, part);
+    }
+
+    // Single entries, each named by an entry of each array of indices.
+    template <class T>
+    void entries_of(Frame& frame, int64_t begin, int64_t end) const {
+        T* whole = reinterpret_cast<T*>(whole_.place.in(frame));
+        T* picked = reinterpret_cast<T*>(picked_.begin(frame, begin));
+        const int64_t step = picked_.spacing();
+        const size_t axes = indices_.size();
+        const int64_t* at[most_indices];
+        int64_t steps[most_indices], lengths[most_indices], strides[most_indices];
+        for (size_t i = 0; i < axes; ++i) {
+            at[i] = reinterpret_cast<const int64_t*>(indices_[i].entries.begin(frame, begin));
+            steps[i] = indices_[i].entries.spacing();
+            lengths[i] = indices_[i].length;
+            strides[i] = indices_[i].stride;
+        }
+        for (int64_t row = begin; row < end; ++row, picked += step) {
+            int64_t position = 0;
+            for (size_t i = 0; i < axes; ++i) {
+                position += checked(*at[i], lengths[i], i) * strides[i];
+                at[i] += steps[i];
+            }
+            if (scatter_) whole[position] += *picked;
+            else *picked = whole[position];
+        }
     }
 
     void add(char* to, const char* from) const {
@@ -89,7 +146,10 @@ private:
         for (int64_t i = 0; i < picked_.length; ++i) sum[i] += term[i];
     }
 
-    bool scatter_, takes_rows_ = false;
+    static constexpr size_t most_indices = 4;
+    static constexpr int64_t near_bytes = 16384;
+
+    bool scatter_, takes_rows_ = false, single_entries_ = false, far_ = false;
     DType dtype_;
     Rows whole_, picked_;
     std::vector<Index> indices_;

@@ -80,6 +80,9 @@ public:
     // For each operation, whether several threads share it where there are several.
     std::vector<bool> spread() const { return program_.spread(); }
 
+    // For each operation, whether it is a chain that has a loop of its own.
+    std::vector<bool> own_loops() const { return program_.own_loops(); }
+
     nb::object arena(int buffer) {
         const auto& buffers = program_.description().buffers;
         if (buffer < 0 || static_cast<size_t>(buffer) >= buffers.size() ||
@@ -308,6 +311,7 @@ NB_MODULE(_native, module) {
              nb::arg("output_strides") = std::vector<int64_t>(), nb::arg("seconds") = 0.0,
              nb::arg("threads") = 1)
         .def("spread", &PyProgram::spread)
+        .def("own_loops", &PyProgram::own_loops)
         .def("arena", &PyProgram::arena, nb::arg("buffer"), nb::rv_policy::reference_internal);
     bind_words(module);
 }

@@ -33,6 +33,7 @@ public:
         product_.b_column = stride(b, n - 1, 1);
         product_.c_row = stride(c, n - 2, c.shape[n - 1]);
         product_.relu = op.ints[0] != 0;
+        product_.times = op.ints[2] == 2;
         if (has_gate_) product_.gate_row = d.input(op, op.inputs.size() - 1).strides[n - 2];
         if (a.shape[n - 2] == 1) product_.a_row = std::max<int64_t>(product_.k, 1);
         if (b.shape[n - 2] == 1) product_.b_row = std::max<int64_t>(product_.n, 1);
@@ -46,16 +47,30 @@ public:
                     product_.c_row >= product_.n &&
                     std::max({product_.m, product_.n, product_.k, product_.c_row}) < INT32_MAX;
         scratch.need(row_kernels(dtype_).prepare(product_));
+        multiply_ = row_kernels(dtype_).multiply;
+        is_single_ = c_.count == 1 && !use_blas_;
         split(work * static_cast<double>(c_.count));
     }
 
     void part(Frame& frame, int64_t begin, int64_t end) {
+        if (is_single_ && begin == 0 && end == strips_) {
+            Product p = product_;
+            p.scratch = frame.scratch;
+            p.a = a_.place.in(frame);
+            p.b = b_.place.in(frame);
+            p.c = c_.place.in(frame);
+            p.bias = has_bias_ ? bias_.in(frame) : nullptr;
+            p.gate = has_gate_ ? gate_.place.in(frame) : nullptr;
+            multiply_(p);
+            return;
+        }
         const int64_t item = a_.item;
         while (begin < end) {
             const int64_t matrix = begin / strips_, first = begin % strips_;
             const int64_t last = std::min(strips_, first + end - begin);
             begin += last - first;
             Product p = product_;
+            p.is_cut = false;
             p.scratch = frame.scratch;
             const char* a = a_.begin(frame, matrix);
             const char* b = b_.begin(frame, matrix);
@@ -80,7 +95,7 @@ public:
             p.c = c;
             p.bias = bias;
             p.gate = gate;
-            if (!use_blas_) row_kernels(dtype_).multiply(p);
+            if (!use_blas_) multiply_(p);
             else if (dtype_ == DType::f32) call_blas<float>(p, blas().sgemm);
             else call_blas<double>(p, blas().dgemm);
         }
@@ -136,16 +151,19 @@ private:
             for (int64_t j = 0; j < p.n; ++j) {
                 T& v = c[i * p.c_row + j];
                 if (p.relu) v = v <= T{0} ? T{0} : v;
-                if (gate) v *= gate[i * p.gate_row + j] > T{0} ? T{1} : T{0};
+                if (!gate) continue;
+                const T factor = gate[i * p.gate_row + j];
+                v *= p.times ? factor : factor > T{0} ? T{1} : T{0};
             }
     }
 
     Rows a_, b_, c_;
-    bool has_bias_, has_gate_, use_blas_, by_columns_ = false;
+    bool has_bias_, has_gate_, use_blas_, is_single_, by_columns_ = false;
     Place bias_;
     Rows gate_;
     DType dtype_;
     Product product_{};
+    void (*multiply_)(const Product&);
     int64_t strip_ = 1, strips_ = 1;
 };
 

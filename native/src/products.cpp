@@ -26,13 +26,6 @@ int64_t part(int64_t length, int64_t most, int64_t step) {
     return each > 0 ? each : step;
 }
 
-// How a product is cut.
-struct Cut {
-    int vectors;
-    int64_t depth, rows, columns;
-    bool pack_a, pack_b, keep_b;
-};
-
 template <class T>
 Cut cut_of(const Product& p) {
     Cut cut{};
@@ -91,6 +84,7 @@ private:
         tile.first = start == 0;
         tile.last = start + count >= p_.k;
         tile.relu = p_.relu;
+        tile.times = p_.times;
         for (int64_t j = column; j < column + columns; j += panel) {
             const int64_t used = least(p_.n - j, panel);
             const Matrix<T> right = b_.from(start, j);
@@ -167,7 +161,7 @@ private:
 
 template <class T>
 void multiply_tiles(const Product& product) {
-    const Cut cut = cut_of<T>(product);
+    const Cut cut = product.is_cut ? product.cut : cut_of<T>(product);
     switch (cut.vectors) {
         case 1: return Multiplication<T, 1>(product, cut).run();
         case 2: return Multiplication<T, 2>(product, cut).run();
@@ -214,6 +208,8 @@ int64_t entries_for_tiles(const Product& p) {
 
 template <class T>
 int64_t prepare(Product& p) {
+    p.cut = cut_of<T>(p);
+    p.is_cut = true;
     p.dots = has_few_columns<T>(p);
     p.tall = !p.dots && is_tall<T>(p);
     int64_t entries = p.dots ? p.n * p.k : entries_for_tiles<T>(p);

@@ -91,6 +91,7 @@ Program::Program(Description description)
     for (const Op& op : description_.ops) {
         auto step = make_step(description_, op, scratch);
         spread_.push_back(step && step->can_spread());
+        own_loops_.push_back(step && step->has_own_loop());
         if (step) steps_.push_back(std::move(step));
     }
     can_spread_ = std::find(spread_.begin(), spread_.end(), true) != spread_.end();

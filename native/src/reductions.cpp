@@ -107,8 +107,10 @@ private:
     template <class T>
     void part_as(Frame& frame, int64_t begin, int64_t end) {
         T* out = reinterpret_cast<T*>(out_.in(frame));
-        if (is_short_)
+        if (is_short_) {
             short_(out + begin, logits_.begin(frame, begin), end - begin, logits_.length);
+            if (labels_.is_even()) return subtract_chosen(frame, out, begin, end);
+        }
         for (int64_t row = begin; row < end; ++row) {
             const T* x = reinterpret_cast<const T*>(logits_.packed(frame, row, frame.scratch));
             const int64_t label = *reinterpret_cast<const int64_t*>(labels_.begin(frame, row));
@@ -116,6 +118,15 @@ private:
             if (!is_short_) kernel_(out + row, x, logits_.length);
             out[row] -= chosen;
         }
+    }
+
+    template <class T>
+    void subtract_chosen(const Frame& frame, T* out, int64_t begin, int64_t end) const {
+        const T* x = reinterpret_cast<const T*>(logits_.begin(frame, begin));
+        const auto* label = reinterpret_cast<const int64_t*>(labels_.begin(frame, begin));
+        const int64_t length = logits_.length, step = labels_.spacing();
+        for (int64_t row = begin; row < end; ++row, x += length, label += step)
+            out[row] -= x[checked(*label, length, last_)];
     }
 
     Rows logits_, labels_;

@@ -56,6 +56,9 @@ public:
     void unpack(const Frame& frame, int64_t row, char* memory) const {
         copy_range<true>(item, memory, begin(frame, row), inner_, 0, length);
     }
+    // Whether the rows are evenly spaced: from each to the next so many entries.
+    bool is_even() const { return outer_.size() <= 1; }
+    int64_t spacing() const { return outer_.empty() ? 0 : outer_[0].stride; }
     // Whether the rows follow one another without a gap.
     bool end_to_end() const {
         return one_run && (outer_.empty() || (outer_.size() == 1 && outer_[0].stride == length));
@@ -73,12 +76,16 @@ public:
     bool one_run;
 };
 
+[[noreturn]] inline void refuse(int64_t index, int64_t length, size_t axis) {
+    throw std::out_of_range("index " + std::to_string(index) + " is out of bounds for axis " +
+                            std::to_string(axis) + " with size " + std::to_string(length));
+}
+
 // `index`, counted from the end where it is negative.
 inline int64_t checked(int64_t index, int64_t length, size_t axis) {
     const int64_t wrapped = index < 0 ? index + length : index;
-    if (wrapped < 0 || wrapped >= length)
-        throw std::out_of_range("index " + std::to_string(index) + " is out of bounds for axis " +
-                                std::to_string(axis) + " with size " + std::to_string(length));
+    if (static_cast<uint64_t>(wrapped) >= static_cast<uint64_t>(length))
+        refuse(index, length, axis);
     return wrapped;
 }
 

@@ -17,6 +17,20 @@ T total(const T* x, int64_t n, F term) {
     while (n - i >= lanes) {
         T partial[lanes] = {};
         const int64_t end = i + (n - i < 512 ? (n - i) / lanes * lanes : 512);
+        if (n - i >= 512) {
+            // Sums that need not wait for one another.
+            T second[lanes] = {}, third[lanes] = {}, fourth[lanes] = {};
+            for (; i < end; i += 4 * lanes) {
+                for (int lane = 0; lane < lanes; ++lane) partial[lane] += term(x[i + lane]);
+                for (int lane = 0; lane < lanes; ++lane) second[lane] += term(x[i + lanes + lane]);
+                for (int lane = 0; lane < lanes; ++lane)
+                    third[lane] += term(x[i + 2 * lanes + lane]);
+                for (int lane = 0; lane < lanes; ++lane)
+                    fourth[lane] += term(x[i + 3 * lanes + lane]);
+            }
+            for (int lane = 0; lane < lanes; ++lane)
+                partial[lane] = (partial[lane] + second[lane]) + (third[lane] + fourth[lane]);
+        }
         for (; i < end; i += lanes)
             for (int lane = 0; lane < lanes; ++lane) partial[lane] += term(x[i + lane]);
         for (int width = lanes / 2; width > 0; width /= 2)
@@ -117,56 +131,61 @@ void softmax(void* out, const void* row, int64_t n, double) {
     for (int64_t i = 0; i < n; ++i) y[i] *= scale;
 }
 
-// Short rows together: the exponentials of several rows are one loop. Sums run from left to right,
-// as for single rows of this length.
-inline int64_t rows_at_a_time(int64_t n) { return 512 / n; }
+// Short rows together, as columns: each step is one for many rows. Sums run from left to right, as
+// for single rows of this length.
+constexpr int together = 32;
 
-template <class T>
-void softmax_short(void* out, const void* rows, int64_t count, int64_t n) {
-    const T* x = static_cast<const T*>(rows);
-    T* y = static_cast<T*>(out);
-    while (count > 0) {
-        const int64_t some = count < rows_at_a_time(n) ? count : rows_at_a_time(n);
-        for (int64_t r = 0; r < some; ++r) {
-            const T top = largest(x + r * n, n);
-            for (int64_t i = 0; i < n; ++i) y[r * n + i] = x[r * n + i] - top;
+// What `finish(columns, tops, sums, first row, rows)` makes of the entries less their row's
+// greatest, where that is finite, their exponentials and their sums.
+template <class T, bool finite_only, class F>
+void short_rows(const T* x, int64_t count, int64_t n, F finish) {
+    T columns[short_row][together], top[together], sum[together];
+    for (int64_t start = 0; start < count; start += together) {
+        const int64_t some = count - start < together ? count - start : together;
+        const int64_t filled = (some + 7) / 8 * 8;
+        for (int64_t j = 0; j < n; ++j) {
+            const T* entry = x + start * n + j;
+            for (int64_t r = 0; r < some; ++r) columns[j][r] = entry[r * n];
+            for (int64_t r = some; r < filled; ++r) columns[j][r] = 0;
         }
-        for (int64_t i = 0; i < some * n; ++i) y[i] = exponential(y[i]);
-        for (int64_t r = 0; r < some; ++r) {
-            T sum = 0;
-            for (int64_t i = 0; i < n; ++i) sum += y[r * n + i];
-            const T scale = T{1} / sum;
-            for (int64_t i = 0; i < n; ++i) y[r * n + i] *= scale;
-        }
-        x += some * n;
-        y += some * n;
-        count -= some;
+        for (int64_t r = 0; r < filled; ++r) top[r] = columns[0][r];
+        for (int64_t j = 1; j < n; ++j)
+            for (int64_t r = 0; r < filled; ++r) {
+                const T y = columns[j][r];
+                top[r] = (y > top[r]) | (y != y) ? y : top[r];  // a NaN stays
+            }
+        if (finite_only)
+            for (int64_t r = 0; r < filled; ++r) top[r] = (top[r] - top[r]) == T{0} ? top[r] : T{0};
+        for (int64_t r = 0; r < filled; ++r) sum[r] = 0;
+        for (int64_t j = 0; j < n; ++j)
+            for (int64_t r = 0; r < filled; ++r) {
+                columns[j][r] = exponential(columns[j][r] - top[r]);
+                sum[r] += columns[j][r];
+            }
+        finish(columns, top, sum, start, some);
     }
 }
 
 template <class T>
+void softmax_short(void* out, const void* rows, int64_t count, int64_t n) {
+    T* y = static_cast<T*>(out);
+    short_rows<T, false>(
+        static_cast<const T*>(rows), count, n,
+        [=](const T(&columns)[short_row][together], const T*, T* sum, int64_t start, int64_t some) {
+            for (int64_t r = 0; r < some; ++r) sum[r] = T{1} / sum[r];
+            for (int64_t j = 0; j < n; ++j)
+                for (int64_t r = 0; r < some; ++r) y[(start + r) * n + j] = columns[j][r] * sum[r];
+        });
+}
+
+template <class T>
 void logsumexp_short(void* result, const void* rows, int64_t count, int64_t n) {
-    const T* x = static_cast<const T*>(rows);
     T* out = static_cast<T*>(result);
-    T y[512], shift[512];
-    while (count > 0) {
-        const int64_t some = count < rows_at_a_time(n) ? count : rows_at_a_time(n);
-        for (int64_t r = 0; r < some; ++r) {
-            const T top = largest(x + r * n, n);
-            shift[r] = (top - top) == T{0} ? top : T{0};
-            for (int64_t i = 0; i < n; ++i) y[r * n + i] = x[r * n + i] - shift[r];
-        }
-        for (int64_t i = 0; i < some * n; ++i) y[i] = exponential(y[i]);
-        for (int64_t r = 0; r < some; ++r) {
-            T sum = 0;
-            for (int64_t i = 0; i < n; ++i) sum += y[r * n + i];
-            out[r] = sum;
-        }
-        for (int64_t r = 0; r < some; ++r) out[r] = logarithm(out[r]) + shift[r];
-        x += some * n;
-        out += some;
-        count -= some;
-    }
+    short_rows<T, true>(
+        static_cast<const T*>(rows), count, n,
+        [=](const T(&)[short_row][together], const T* shift, T* sum, int64_t start, int64_t some) {
+            for (int64_t r = 0; r < some; ++r) out[start + r] = logarithm(sum[r]) + shift[r];
+        });
 }
 
 template <class T>
@@ -225,7 +244,8 @@ RowKernels row_kernels(void (*multiply)(const Product&), int64_t (*prepare)(Prod
             &logsumexp_short<T>,
             &sum_columns<T>,
             multiply,
-            prepare};
+            prepare,
+            nullptr};
 }
 
 // Integers; sums and products are taken without sign, which wraps around.

@@ -26,6 +26,8 @@ public:
     virtual void run(Frame& frame) = 0;
     // Whether more threads than one can help it.
     virtual bool can_spread() const { return false; }
+    // Whether a chain of instructions runs as a loop of its own.
+    virtual bool has_own_loop() const { return false; }
     // Tells where each thread's scratch memory lies before the first run; it is in the frame too.
     virtual void take_scratch(const std::vector<char*>&) {}
 };

@@ -48,7 +48,7 @@ struct Tile {
     const T* gate;  // or null
     int64_t gate_row;
     bool first, last;  // whether this is the first part of k, and the last
-    bool relu;
+    bool relu, times;
 };
 
 // Loops written out by the compiler's front end: what they index stays in registers then.
@@ -127,7 +127,9 @@ void tile(const Tile<T>& t) {
     if (start)
         each([&](V& v, int i, int j) CHAINRULE_LAMBDA { v += load<V>(start + i * start_row + j); });
     if (relu) each([&](V& v, int, int) CHAINRULE_LAMBDA { v = v <= V{} ? V{} : v; });
-    if (gate)
+    if (gate && t.times)
+        each([&](V& v, int i, int j) CHAINRULE_LAMBDA { v *= load<V>(gate + i * t.gate_row + j); });
+    else if (gate)
         each([&](V& v, int i, int j) CHAINRULE_LAMBDA {
             v *= load<V>(gate + i * t.gate_row + j) > V{} ? T{1} - V{} : V{};
         });

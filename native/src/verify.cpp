@@ -216,6 +216,7 @@ private:
 
     void multiply() const {
         require(op_.ints.size() == 3, "an attribute is missing");
+        require(op_.ints[2] >= 0 && op_.ints[2] <= 2, "a gate of unknown kind");
         const bool has_bias = op_.ints[1] != 0, has_gate = op_.ints[2] != 0;
         arity(size_t{2} + has_bias + has_gate, 1);
         const auto &a = in(0).shape, &b = in(1).shape, &c = out(0).shape;

@@ -192,11 +192,15 @@ void product(int64_t m, int64_t n, int64_t k, int layout) {
     auto a = uniform<T>(static_cast<size_t>(m * k), -1, 1);
     auto b = uniform<T>(static_cast<size_t>(k * n), -1, 1);
     auto bias = uniform<T>(static_cast<size_t>(n), -1, 1);
+    const int64_t gate_kind = k % 3;  // none, open where positive, factors
+    auto gate = uniform<T>(static_cast<size_t>(m * n), -1, 1);
     std::vector<T> c(static_cast<size_t>(m * n), T{99});
-    Trial trial(OpCode::multiply, {with_bias});  // with a bias comes the rectifier
+    // With a bias comes the rectifier.
+    Trial trial(OpCode::multiply, {with_bias, with_bias, gate_kind});
     trial.input(a, {m, k}, a_turned ? std::vector<int64_t>{1, m} : std::vector<int64_t>{k, 1});
     trial.input(b, {k, n}, b_turned ? std::vector<int64_t>{1, k} : std::vector<int64_t>{n, 1});
     if (with_bias) trial.input(bias, {n}, {1});
+    if (gate_kind > 0) trial.input(gate, {m, n}, {n, 1});
     trial.output(c, {m, n}, {n, 1});
     trial.run();
     for (int64_t i = 0; i < m; ++i)
@@ -210,6 +214,8 @@ void product(int64_t m, int64_t n, int64_t k, int layout) {
                 size += std::fabs(term);
             }
             if (with_bias && sum < 0) sum = 0;
+            const Real factor = gate[static_cast<size_t>(i * n + j)];
+            if (gate_kind > 0) sum *= gate_kind == 2 ? factor : factor > 0 ? Real{1} : Real{0};
             expect(c[static_cast<size_t>(i * n + j)], sum, size, 8,
                    "product " + std::to_string(m) + " " + std::to_string(n) + " " +
                        std::to_string(k) + " layout " + std::to_string(layout) + suffix<T>());
@@ -318,7 +324,7 @@ void threads() {
         chain.output(found, {n}, {1});
         chain.instruction(std::string("tanh") + suffix<T>(), 1);
         chain.run(count, 20);
-        Trial product(OpCode::multiply, {0});
+        Trial product(OpCode::multiply, {0, 0, 0});
         product.input(a, {m, m}, {m, 1});
         product.input(a, {m, m}, {1, m});
         product.output(square, {m, m}, {m, 1});

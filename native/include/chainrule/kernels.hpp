@@ -30,9 +30,21 @@ enum class RowMap : uint8_t { softmax, log_softmax, cumsum, standardise };
 constexpr int row_reductions = 8;
 constexpr int row_maps = 4;
 
-// A product of matrices: c = a b, then (+ bias), (and max(c, 0)), (times gate > 0), with strides
-// counted in entries. `bias` has n entries, or is null; `gate` has the shape of c, or is null. Rows
-// of c and of the gate are contiguous.
+// Computes n entries of the results of a whole chain of instructions (see chains.hpp) from arrays
+// and single numbers. A result may be an array's own memory, entry for entry.
+using ChainLoop = void (*)(char* const* results, const char* const* arrays,
+                           const char* const* singles, int64_t n);
+
+// How a product is cut for the caches; chosen by `prepare`.
+struct Cut {
+    int vectors;
+    int64_t depth, rows, columns;
+    bool pack_a, pack_b, keep_b;
+};
+
+// A product of matrices: c = a b, then (+ bias), (and max(c, 0)), (times gate > 0, or times the
+// gate), with strides counted in entries. `bias` has n entries, or is null; `gate` has the shape of
+// c, or is null. Rows of c and of the gate are contiguous.
 struct Product {
     int64_t m, n, k;
     const void* a;
@@ -45,8 +57,11 @@ struct Product {
     const void* gate;
     int64_t gate_row;
     bool relu;
-    bool dots;      // set by `prepare`: entries are summed along rows of a, for few columns
-    bool tall;      // set by `prepare`: the transpose is computed if nothing is to follow
+    bool times;   // whether the gate's entries are factors
+    bool dots;    // set by `prepare`: entries are summed along rows of a, for few columns
+    bool tall;    // set by `prepare`: the transpose is computed if nothing is to follow
+    bool is_cut;  // set by `prepare`: whether `cut` holds, which it does not for a strip
+    Cut cut;
     void* scratch;  // as many bytes as `prepare` says, aligned to 64
 };
 
@@ -68,6 +83,7 @@ struct RowKernels {
     // Chooses how a product is computed; pointers do not matter. Returns the bytes of scratch that
     // it and any strip of its rows or columns need.
     int64_t (*prepare)(Product& product);
+    const ChainLoop* loops;  // of the chains, in their order
 };
 
 struct KernelTable {

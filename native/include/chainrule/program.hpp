@@ -40,7 +40,7 @@ enum class OpCode : uint8_t {
     reduce,          // ints: kind, number of trailing axes to reduce
     map_rows,        // ints: kind; floats: parameter; along the last axis
     cross_entropy,   // (logits, labels)
-    multiply,        // (a, b[, bias][, gate]), ints: relu, bias, gate; stacks of matrices
+    multiply,        // (a, b[, bias][, gate]), ints: relu, bias, 1: gate > 0, 2: gate as factor
     gather,          // (x, index...): the first axes of x are indexed
     scatter_add,     // (values, index...), the output is zeroed first
     random_uniform,  // (key), ints: stream
@@ -180,6 +180,8 @@ public:
     char* arena(int buffer) noexcept { return base_[static_cast<size_t>(buffer)]; }
     // For each operation, whether it is worth more threads than one.
     const std::vector<bool>& spread() const noexcept { return spread_; }
+    // For each operation, whether it is a chain with a loop of its own (see chains.hpp).
+    const std::vector<bool>& own_loops() const noexcept { return own_loops_; }
     const std::vector<int>& inputs() const noexcept { return inputs_; }
     const std::vector<int>& outputs() const noexcept { return outputs_; }
 
@@ -193,7 +195,7 @@ private:
     std::vector<std::unique_ptr<Step>> steps_;
     std::vector<Frame> frames_;
     int64_t scratch_bytes_ = 0;
-    std::vector<bool> spread_;
+    std::vector<bool> spread_, own_loops_;
     bool can_spread_ = false;
     std::unique_ptr<Pace> pace_;
     std::mutex mutex_;

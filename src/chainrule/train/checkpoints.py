@@ -23,7 +23,7 @@ from chainrule.nn.module import Module, classes_named
 from chainrule.tracing.parameter import Parameter, State
 
 MODEL_FORMAT = "chainrule model 1"
-TRAINING_FORMAT = "chainrule training 1"
+TRAINING_FORMAT = "chainrule training 2"
 
 
 class CheckpointError(ChainruleError, ValueError):

@@ -90,7 +90,8 @@ class Trainer:
         tables: frozenset[str] = frozenset()
         if self.optimiser.takes_rows() and keeps_rows(self.clip):
             tables = tables_of(self.net, values, self.train.rows(slice(0, 1))[0])
-        self.packing = Packing(values, type(self.optimiser) in OPTIMISERS.values(), tables)
+        known = type(self.optimiser) in OPTIMISERS.values()
+        self.packing = Packing(values, known, tables, self.optimiser.tells_offsets)
         parameters = self.packing.pack(values)
         memory = self.optimiser.init(parameters, *([tables] if tables else []))
         position = Position(parameters, state_values(self.net), memory)

@@ -46,12 +46,14 @@ class Optimiser:
 
     A subclass names its memories (one array for each parameter) and gives ``step``. Beside ``step``
     it may say what a step does to an entry whose gradient is 0, ``idle``: "nothing", "fades" (then
-    it has ``faded`` too) or "moves".
+    it has ``faded`` too) or "moves". ``tells_offsets`` says whether a step depends on the
+    parameter's path.
     """
 
     rate: float
     memories: tuple[str, ...] = ()
     idle = "moves"
+    tells_offsets = False
     sparse: str = "exact"
 
     def __post_init__(self) -> None:
@@ -358,6 +360,7 @@ class AdamW(Adam):
 
     weight_decay: float = 0.01
     decay_offsets: bool = False
+    tells_offsets = True
 
     def step(self, step: Step, parameter: Any, gradient: Any, memory: Any) -> Any:
         """Adam's step from a parameter that has decayed."""

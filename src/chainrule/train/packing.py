@@ -17,11 +17,12 @@ Arrays = dict[str, Any]
 
 
 class Packing:
-    """How parameters lie in vectors: one for the weights and one for the offsets of each dtype.
+    """How parameters lie in vectors: one for each dtype, or two, for weights and for offsets.
 
     Args:
         arrays: the parameters by path.
         together: whether to join them; otherwise each stays an array of its own.
+        by_kind: whether the optimiser tells weights and offsets apart.
         alone: paths of those that are not joined: tables that change in some of their rows.
 
     >>> packing = Packing({"a.weight": np.eye(2), "a.bias": np.zeros(2), "b.weight": np.ones(1)})
@@ -32,14 +33,21 @@ class Packing:
     [[1.0, 0.0], [0.0, 1.0]]
     """
 
-    def __init__(self, arrays: Arrays, together: bool = True, alone: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        arrays: Arrays,
+        together: bool = True,
+        alone: Collection[str] = (),
+        by_kind: bool = True,
+    ) -> None:
         self.together = together
         self.alone = frozenset(alone)
         self.shapes = {path: tuple(np.shape(array)) for path, array in arrays.items()}
         self.groups: dict[str, list[str]] = {}
         for path, array in arrays.items():
             if path not in self.alone:
-                self.groups.setdefault(f"{array.dtype}.{_kind(path)}", []).append(path)
+                group = f"{array.dtype}.{_kind(path)}" if by_kind else str(array.dtype)
+                self.groups.setdefault(group, []).append(path)
 
     def pack(self, arrays: Arrays) -> Arrays:
         """The vectors, by dtype and kind, from arrays by path."""

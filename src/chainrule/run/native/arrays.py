@@ -122,6 +122,15 @@ class Array:
         offset = self.offset + moved if result.size else self.offset
         return Array(self.storage, self.dtype, result.shape, strides, offset)
 
+    def as_one_number(self) -> Array:
+        """Itself; a constant whose entries are all alike by strides of 0."""
+        if self.storage.kind != "constant" or self.size < 2:
+            return self
+        values = self.storage.value
+        if values.tobytes() != values.flat[0].tobytes() * values.size:  # By bits: -0 is not 0.
+            return self
+        return Array(self.storage, self.dtype, self.shape, (0,) * len(self.shape), self.offset)
+
     def broadcast(self, shape: Shape) -> Array:
         """Stretched to a shape by strides of 0."""
         if self.shape == shape:

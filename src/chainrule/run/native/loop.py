@@ -120,12 +120,9 @@ class Loop:
             self._data.append(whole)
 
     def _recorded(self, statement: Statement) -> Array:
-        array = self.lowering.array(statement)
-        if array.shape != ():
+        if self.lowering.array(statement).shape != ():
             raise Unsupported("a record that is not a number")
-        target = self.lowering.copied(array, new_array((), array.dtype))
-        target.storage.kind = "output"
-        return target
+        return self.lowering.output(statement)
 
     def _carry(self, results: dict[int, Statement]) -> None:
         """Put new values where the old ones are: at once where nobody reads the old one later."""
@@ -190,7 +187,7 @@ class Loop:
 
     def explain(self) -> str:
         """One step as text."""
-        return explanation(self.lowering, self.layout, self._program.spread())
+        return explanation(self.lowering, self.layout, self._program)
 
 
 def place_data(array: np.ndarray) -> np.ndarray:

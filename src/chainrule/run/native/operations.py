@@ -74,7 +74,7 @@ class Chain:
         """The number of an operand, stretched to the chain's shape."""
         number = self._known.get(array)
         if number is None:
-            self.inputs.append(array.broadcast(self.shape))
+            self.inputs.append(array.as_one_number().broadcast(self.shape))
             number = self._known[array] = -len(self.inputs)
             self._keep(array)
         return number
@@ -146,6 +146,11 @@ def can_convert(source: Any, target: Any) -> bool:
 def is_zero(value: Any) -> bool:
     """Whether a known value is the number 0."""
     return value is not None and np.ndim(value) == 0 and not np.any(value)
+
+
+def is_one(value: Any) -> bool:
+    """Whether a known value is the number 1."""
+    return value is not None and np.ndim(value) == 0 and bool(np.all(value == 1))
 
 
 def total_size(arrays: Sequence[Array]) -> int:

@@ -158,12 +158,13 @@ class NativePlan:
 
     def explain(self) -> str:
         """The plan as text: operations with the bytes they touch and the arithmetic they do."""
-        return explanation(self.lowering, self.layout, self._program.spread())
+        return explanation(self.lowering, self.layout, self._program)
 
 
-def explanation(lowering: Lowering, layout: Layout, spread: Sequence[bool]) -> str:
-    """An op list as text; ``spread`` says which operations several threads share."""
-    lines = _lines(lowering, "", spread)
+def explanation(lowering: Lowering, layout: Layout, program: _native.Program) -> str:
+    """An op list as text, with what the program says of each operation."""
+    spread = program.spread()
+    lines = _lines(lowering, "", spread, program.own_loops())
     lines.append(
         f"{len(lines)} operations, {layout.arena_bytes} bytes of buffers; {sum(spread)} of the "
         "operations are large enough for several threads"
@@ -175,10 +176,12 @@ def explanation(lowering: Lowering, layout: Layout, spread: Sequence[bool]) -> s
     return "\n".join(lines)
 
 
-def _lines(lowering: Lowering, indent: str, spread: Sequence[bool] = ()) -> list[str]:
+def _lines(
+    lowering: Lowering, indent: str, spread: Sequence[bool] = (), own_loops: Sequence[bool] = ()
+) -> list[str]:
     """A line for each operation, those of a body below its loop."""
     lines: list[str] = []
-    shared = iter(spread)
+    shared, own = iter(spread), iter(own_loops)
     for unit in lowering.units:
         inner = []
         if isinstance(unit, Chain):
@@ -199,6 +202,8 @@ def _lines(lowering: Lowering, indent: str, spread: Sequence[bool] = ()) -> list
             whole, part = (inputs[0], outputs[0]) if name != "put_rows" else (outputs[0], inputs[1])
             moved += part.nbytes - whole.nbytes
         lines.append(f"{indent}{name}: {dtype}{shape}, {moved} bytes, {work} operations")
+        if next(own, False):
+            lines[-1] += ", as one loop"
         if next(shared, False):
             lines[-1] += ", on several threads"
         lines += inner

@@ -15,6 +15,7 @@ from chainrule.run.native.operations import (
     Unsupported,
     can_convert,
     has_kernel,
+    is_one,
     is_zero,
 )
 from chainrule.run.native.rules import products
@@ -62,8 +63,18 @@ def elementwise(plan: Lowering, s: Statement, **attributes: Any) -> Array:
     return plan.elementwise(s, compute, *operands, *parameters)
 
 
+def _unchanged(plan: Lowering, s: Statement, x: Statement, factor: Statement) -> Array | None:
+    """x, where s is x times (or divided by) the number 1."""
+    one = plan.graph.is_known(factor) and factor not in plan.inputs and is_one(factor.value)
+    return plan.array(x) if one and x.shape == s.shape and x.dtype == s.dtype else None
+
+
 def gate_or_multiply(plan: Lowering, s: Statement) -> Array:
-    """A product; one with ``x > 0`` is a single instruction."""
+    """A product; one with ``x > 0`` is a single instruction, others may end a dense product."""
+    for factor, other in (s.arguments[::-1], s.arguments):
+        same = _unchanged(plan, s, other, factor)
+        if same is not None:
+            return same
     for test, other in (s.arguments[::-1], s.arguments):
         test = plan.same[test]
         if test.primitive.name != "greater" or plan.is_leaf(test):
@@ -81,11 +92,19 @@ def gate_or_multiply(plan: Lowering, s: Statement) -> Array:
                 plan.array(x),
                 label="multiply(greater)",
             )
+    for factor, other in (s.arguments[::-1], s.arguments):
+        if factor.shape == s.shape and factor.dtype == other.dtype == s.dtype:
+            scaled = products.scaled(plan, s, plan.same[other], plan.array(factor))
+            if scaled is not None:
+                return scaled
     return elementwise(plan, s)
 
 
 def divide_or_sigmoid(plan: Lowering, s: Statement) -> Array:
     """A quotient; 1 / (1 + exp(-x)) is a single instruction."""
+    same = _unchanged(plan, s, *s.arguments)
+    if same is not None:
+        return same
     x = sigmoid_argument(s)
     if x is None or not has_kernel("sigmoid", s.dtype):
         return elementwise(plan, s)

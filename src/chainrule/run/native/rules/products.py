@@ -61,11 +61,27 @@ def product(plan: Lowering, s: Statement, bias: Array | None, shape: Shape | Non
     return result
 
 
-def gated(plan: Lowering, s: Statement, factor: Statement, gate: Array) -> Array | None:
-    """``factor * (gate > 0)`` as part of the product that gives the factor.
+# What a product does with a gate: nothing of it, a factor of 0 or 1, or its entries as factors.
+OPEN_WHERE_POSITIVE, FACTORS = 1, 2
 
-    Only where nobody but ``s``, the statement of the whole, reads the factor, and where the gate is
-    computed before it.
+
+def gated(plan: Lowering, s: Statement, factor: Statement, gate: Array) -> Array | None:
+    """``factor * (gate > 0)`` as part of the product that gives the factor, where it can be."""
+    return _ended(plan, s, factor, gate, OPEN_WHERE_POSITIVE, "gate")
+
+
+def scaled(plan: Lowering, s: Statement, product: Statement, factors: Array) -> Array | None:
+    """``product * factors`` as part of the product of matrices, where it can be."""
+    return _ended(plan, s, product, factors, FACTORS, "scale")
+
+
+def _ended(
+    plan: Lowering, s: Statement, factor: Statement, gate: Array, kind: int, label: str
+) -> Array | None:
+    """A product of matrices with a gate at its end.
+
+    Only where nobody but ``s``, the statement of the whole, reads the product, and where the gate
+    is computed before it.
     """
     result = plan.arrays.get(factor)
     operation = plan.products.get(result) if result is not None else None
@@ -85,6 +101,6 @@ def gated(plan: Lowering, s: Statement, factor: Statement, gate: Array) -> Array
     gate.storage.kept = True
     gate.storage.last = max(gate.storage.last, result.storage.unit)
     operation.inputs.append(gate.reshaped(operation.outputs[0].shape))
-    operation.ints[2] = 1
-    operation.label = f"gate({operation.label})"
+    operation.ints[2] = kind
+    operation.label = f"{label}({operation.label})"
     return result

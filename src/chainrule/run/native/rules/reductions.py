@@ -23,6 +23,8 @@ def reduced(plan: Lowering, x: Array, kind: str, axis: Shape, shape: Shape, dtyp
     """One number for each row along ``axis``."""
     if np.dtype(dtype).kind == "f":
         x = plan.as_dtype(x, np.dtype(dtype))
+    if kind in ("sum", "max", "min", "prod") and all(x.shape[i] == 1 for i in axis):
+        return plan.reshaped(plan.as_dtype(x, np.dtype(dtype)), shape)
     x = computable(plan, x, kind)
     wanted = x.dtype if kind not in ("argmax", "argmin") else np.dtype(np.int64)
     length = math.prod(x.shape[i] for i in axis)
