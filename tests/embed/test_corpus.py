@@ -4,9 +4,11 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +80,39 @@ def test_damaged_files_are_named(compress: Callable[[bytes], bytes], tmp_path: P
     (tmp_path / "cut.txt").write_bytes(data[: len(data) // 2])
     with pytest.raises(SourceError, match=r"cut\.txt is damaged"):
         len(quiet(tmp_path / "cut.txt"))
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstd])
+@given(place=st.integers(0, 10**6), byte=st.integers(0, 255))
+@settings(deadline=None, max_examples=40)
+def test_any_damage_is_refused_or_harmless(
+    compress: Callable[[bytes], bytes],
+    place: int,
+    byte: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    data = bytearray(compress(TEXT.encode()))
+    data[place % len(data)] = byte
+    path = tmp_path_factory.mktemp("damaged") / "text"
+    path.write_bytes(data)
+    try:
+        len(quiet(path))
+    except SourceError as error:
+        assert str(path) in str(error)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_with_a_name(tmp_path: Path) -> None:
+    # What a shell makes of <(zcat text.gz): nothing tells its size, and it is read once.
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(gzip.compress(TEXT.encode())))
+    writer.start()
+    text = quiet(pipe, cache=tmp_path / "cache")
+    assert list(text) == LINES
+    writer.join()
+    text.close()
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_text_that_begins_as_bzip2_does(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chainrule.embed import joining, store
 from chainrule.embed.corpus import Corpus
 from chainrule.embed.phrases import Phrases, PhrasesError
+from chainrule.embed.store import StoreError
 
 Lines = list[list[str]]
 WORDS = "abcd"
@@ -96,6 +97,13 @@ def test_words_that_a_text_does_not_have() -> None:
     assert list(phrases.join(other)) == [["new_york"], ["sea"], []]
     empty = corpus([])
     assert list(phrases.join(empty)) == [] and Phrases(empty).rules == [{}]
+
+
+def test_a_closed_corpus_of_phrases_is_not_an_empty_one() -> None:
+    with Phrases(corpus(TEXT), delta=5, threshold=2).join(corpus(TEXT)) as found:
+        assert found.total > 0
+    with pytest.raises(StoreError, match="join them again"):
+        len(found)
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import bisect
 import csv
 import difflib
 import io
-import sys
 from collections.abc import Callable, Generator, Iterator
 from itertools import accumulate
 from typing import Any
@@ -89,9 +88,9 @@ def _batches(file: Any, name: str, column: str) -> Iterator[Any]:
 def _csv(stream: Any, name: str, kind: str, column: str | None) -> Iterator[list[bytes]]:
     # What is not UTF-8 passes through, so that the policy for it is the one of all texts.
     text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
-    before = csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(text, delimiter=TABLES[kind])
+    before = csv.field_size_limit(2**31 - 1)
     try:
-        reader = csv.reader(text, delimiter=TABLES[kind])
         names = next(reader, [])
         chosen = names.index(_chosen(name, column, names))
         values = []
@@ -108,6 +107,8 @@ def _csv(stream: Any, name: str, kind: str, column: str | None) -> Iterator[list
                 yield values
                 values = []
         yield values
+    except csv.Error as error:
+        raise ColumnError(f"{name}, line {reader.line_num}: {error}") from error
     finally:
         csv.field_size_limit(before)
         text.detach()

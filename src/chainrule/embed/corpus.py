@@ -17,6 +17,7 @@ from chainrule.embed.encoded import EncodedCorpus
 from chainrule.embed.sources import TextSource, source_of
 from chainrule.embed.store import (
     Store,
+    StoreError,
     Temporary,
     folder_written_whole,
     mapped,
@@ -88,6 +89,7 @@ class Corpus:
         self._progress = progress
         self._kept: Store | None = None
         self._undercount = 0
+        self._derived = False
 
     @classmethod
     def of_store(
@@ -96,6 +98,7 @@ class Corpus:
         """A corpus of numbers that lie on the disk already."""
         corpus = cls([], progress=progress)
         corpus.name, corpus._kept, corpus._undercount = name, store, undercount
+        corpus._derived = True
         return corpus
 
     # ----- what is in it --------------------------------------------------------------------------
@@ -188,7 +191,10 @@ class Corpus:
         return self._kept
 
     def close(self) -> None:
-        """Remove temporary files now; they go with the last object that needs them anyway."""
+        """Remove temporary files now; they go with the last object that needs them anyway.
+
+        A corpus that is asked again after this is read again.
+        """
         if self._kept is not None and isinstance(self._kept.owner, Temporary):
             self._kept.owner.remove()
         self._kept = None
@@ -200,6 +206,8 @@ class Corpus:
         self.close()
 
     def _read(self) -> tuple[Store, int]:
+        if self._derived:
+            raise StoreError(f"{self.name}: these phrases were closed; join them again")
         owner: Temporary | None = None
         if self._cache is not None:
             self._cache.mkdir(parents=True, exist_ok=True)
@@ -224,10 +232,12 @@ class Corpus:
         report.start(f"reading {os.path.basename(self.name) or self.name}", self._source.size)
         try:
             with folder_written_whole(place) as folder:
-                words, different = write_store(
+                words, different, lost = write_store(
                     folder, self._source, self._tokeniser, self._limit, report
                 )
             line = f"read {self.name}: {words:,} words, {different:,} different"
+            if lost:
+                line += f" that are not forgotten (counts up to {lost:,} too small)"
         finally:
             report.close(line)
 

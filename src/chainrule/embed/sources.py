@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, S
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from chainrule.embed.columns import TABLES, column_pieces
 from chainrule.errors import ChainruleError
@@ -66,7 +66,7 @@ class TextSource:
 
     def fingerprint(self) -> list[Any] | None:
         """What changes when the files do; None for what can be read only once."""
-        if not self.paths:
+        if not self.paths or not all(path.is_file() for path in self.paths):
             return None
         found = [(path, path.stat()) for path in self.paths]
         return [self.column, [[str(p.resolve()), s.st_size, s.st_mtime_ns] for p, s in found]]
@@ -103,7 +103,7 @@ class TextSource:
             # What reads the stream ends before the stream does, also where nobody reads on.
             with closing(pieces):
                 for data, place in pieces:
-                    yield Piece(data, False, place), raw.tell() if raw is not None else 0
+                    yield Piece(data, False, place), raw.tell() if raw.seekable() else 0
             yield Piece(b"", True, lambda at: name), 0
 
 
@@ -198,7 +198,7 @@ def _paths_of(source: str | os.PathLike[str]) -> list[Path]:
 
 
 @contextmanager
-def _opened(path: Path | None, name: str) -> Iterator[tuple[Any, IO[bytes] | None]]:
+def _opened(path: Path | None, name: str) -> Iterator[tuple[Any, Any]]:
     """A file's uncompressed bytes, and the file on the disk."""
     import bz2
     import gzip
@@ -221,11 +221,10 @@ def _opened(path: Path | None, name: str) -> Iterator[tuple[Any, IO[bytes] | Non
         else:
             stream = raw
         try:
-            yield stream, None if path is None else raw
-        except (EOFError, zlib.error, lzma.LZMAError) as error:
-            raise SourceError(f"{name} is damaged: it is {kind} at first, but {error}") from error
-        except OSError as error:
-            if not kind or error.errno is not None:
+            yield stream, raw
+        except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
+            # Errors of the disk have a number; others of these come from what decompresses.
+            if not kind or isinstance(error, ChainruleError) or getattr(error, "errno", None):
                 raise
             raise SourceError(f"{name} is damaged: it is {kind} at first, but {error}") from error
     finally:

@@ -162,7 +162,7 @@ def write_store(
     tokeniser: Tokeniser,
     limit: int | None,
     report: Quiet,
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Read a text once and write it as numbers.
 
     Args:
@@ -173,7 +173,7 @@ def write_store(
         report: is told how far it is.
 
     Returns:
-        How many words there are, and how many different ones.
+        How many words there are, how many different ones, and by how much counts may be too small.
     """
     table = new_tally()
     with open(folder / "ids", "wb") as ids, open(folder / "ends", "wb") as ends:
@@ -184,7 +184,7 @@ def write_store(
             _write_lists(writer, source, tokeniser.lower, report)
         writer.settle()
     write_table(folder, table, writer.lost)
-    return writer.total, len(table)
+    return writer.total, len(table), writer.lost
 
 
 def _write_text(writer: _Writer, source: TextSource, tokeniser: Tokeniser, report: Quiet) -> None:
