@@ -162,16 +162,20 @@ kernels: $(VENV)/.dev ## compare the kernels of each instruction set that this m
 ifdef QUICK
 bench: $(VENV)/.dev run-benchmarks
 else
-bench: ## run the benchmarks beside their peers; QUICK=1 only sees that they run, MARKDOWN=docs/performance.md writes that page
+bench: ## run the benchmarks beside their peers; QUICK=1 only sees that they run, MARKDOWN=docs/performance.md writes that page and docs/embeddings.md
 	@$(MAKE) --no-print-directory VENV=$(VENV_BENCH) $(VENV_BENCH)/.bench run-benchmarks
 endif
 
 # Finished cells of the long ones are saved in build/benchmarks: after Ctrl-C, `make bench` goes on.
 .PHONY: run-benchmarks
 run-benchmarks: $(VENV)/.native
-	@for script in $(wildcard $(addprefix benchmarks/,gradients.py derivatives.py networks.py)); do \
+	@for script in $(wildcard $(addprefix benchmarks/,gradients.py derivatives.py networks.py embeddings.py)); do \
 		echo "$$script"; markdown=; \
-		if [ "$$script" != benchmarks/gradients.py ]; then markdown="$(if $(MARKDOWN),--markdown $(MARKDOWN))"; fi; \
+		case "$$script" in \
+			*/gradients.py) ;; \
+			*/embeddings.py) markdown="$(if $(MARKDOWN),--markdown docs/embeddings.md)" ;; \
+			*) markdown="$(if $(MARKDOWN),--markdown $(MARKDOWN))" ;; \
+		esac; \
 		OMP_NUM_THREADS=1 $(BIN)/python "$$script" $(if $(QUICK),--quick) $$markdown || exit 1; \
 	done
 
