@@ -103,8 +103,10 @@ $(VENV)/.native: $(NATIVE)
 	@$(build_native)
 
 .PHONY: demo
-demo: $(VENV)/.demo $(VENV)/.native ## will my flight be delayed? train on real flights and explain one prediction
+demo: $(VENV)/.demo $(VENV)/.native ## will my flight be delayed? then words of the documentation on this machine
 	@$(BIN)/chainrule demo
+	@mkdir -p build
+	@$(BIN)/chainrule embed --vectors build/documentation.safetensors --force
 
 .PHONY: native
 native: $(VENV)/.dev $(VENV)/.native ## build the native core after a change in native/; an error where it cannot be built

@@ -57,6 +57,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "predict": LazyCommand(
         "chainrule.cli.predict", "predict", "Predict the rows of a table with a saved model."
     ),
+    "embed": LazyCommand("chainrule.cli.embed", "embed", "Learn vectors of words from a text."),
     "demo": LazyCommand(
         "chainrule.cli.demo", "demo", "Will my flight be delayed? Train on real flights."
     ),
@@ -75,6 +76,7 @@ Examples:
   chainrule derive "ln(x1) + x1*x2 - sin(x2)" x1=2 x2=5
   chainrule fit flights.csv --target delayed --output flights.safetensors
   chainrule predict flights.safetensors tomorrow.csv
+  chainrule embed wiki.txt.xz -o wiki.safetensors
 
 `chainrule COMMAND --help` explains one command. CHAINRULE_DEBUG=1 shows the traceback of an error.
 """
@@ -123,7 +125,8 @@ def _choices() -> str:
 def cli() -> None:
     """Neural networks you can see through.
 
-    Differentiate a formula step by step, or train a network on a table of your own.
+    Differentiate a formula step by step, train a network on a table of your own, or learn vectors
+    of words from a text.
     """
 
 

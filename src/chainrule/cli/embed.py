@@ -1,0 +1,316 @@
+"""``chainrule embed``: learn vectors of words from a text, and save them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chainrule.errors import ChainruleError
+from chainrule.run import native
+from chainrule.tabular.files import check_writable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chainrule.embed.vectors import WordVectors
+
+EPILOG = """\
+\b
+Examples:
+  chainrule embed                                 # the documentation of the libraries here
+  chainrule embed wiki.txt.xz -o wiki.safetensors
+  chainrule embed wiki.txt --model cbow --output hierarchical --dim 300 --threads 4
+  chainrule embed reviews.parquet --column text --tokens words --lower -o reviews.vec
+  chainrule embed news/ --model glove --epochs 50
+  zcat log.gz | chainrule embed - --model lsa -o log.bin
+
+The name of FILE decides its format, as in `chainrule similar --help`. Ctrl-C ends the training
+early and saves the vectors as they are; with --checkpoint the same command goes on from there.
+"""
+
+MODELS = ("skipgram", "cbow", "glove", "lsa")
+OUTPUTS = ("negative", "hierarchical", "softmax")
+# Words whose neighbours are printed where the text is the documentation of libraries.
+SHOWN = ("gradient", "matrix", "socket", "thread", "integer", "probability")
+_WHOLE = click.IntRange(1)
+
+
+@click.command("embed", epilog=EPILOG)
+@click.argument("corpus", nargs=-1, type=click.Path(path_type=str))
+@click.option(
+    "-o",
+    "--vectors",
+    "destination",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where the vectors go.  [default: CORPUS's name with .safetensors, in the "
+    "current directory]",
+)
+@click.option(
+    "--model",
+    type=click.Choice(MODELS),
+    help="skipgram and cbow are word2vec's.  [default: skipgram; without CORPUS and without the "
+    "native core lsa, for NumPy would take hours]",
+)
+@click.option(
+    "--output",
+    "layer",
+    type=click.Choice(OUTPUTS),
+    default="negative",
+    show_default=True,
+    help="What skipgram and cbow predict words with.",
+)
+@click.option(
+    "--dim",
+    type=_WHOLE,
+    default=100,
+    show_default=True,
+    metavar="COUNT",
+    help="Numbers in a vector.",
+)
+@click.option(
+    "--window",
+    type=_WHOLE,
+    metavar="COUNT",
+    help="Words on each side.  [default: 5; 15 with glove]",
+)
+@click.option(
+    "--epochs",
+    type=_WHOLE,
+    metavar="COUNT",
+    help="Passes.  [default: 5; 10 without CORPUS; 25 with glove]",
+)
+@click.option(
+    "--min-count",
+    type=_WHOLE,
+    default=5,
+    show_default=True,
+    metavar="COUNT",
+    help="Leave out rarer words.",
+)
+@click.option(
+    "--sample",
+    type=click.FloatRange(0),
+    default=1e-3,
+    show_default=True,
+    metavar="SHARE",
+    help="Thin out words more frequent than this; 0 for none.",
+)
+@click.option(
+    "--negative",
+    type=_WHOLE,
+    default=5,
+    show_default=True,
+    metavar="COUNT",
+    help="Wrong words for each window, with --output negative.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="NUMBER",
+    help="Learning rate at the start.  [default: the model's]",
+)
+@click.option(
+    "--fast",
+    is_flag=True,
+    help="Four windows share their negatives: quicker; analogies may suffer where "
+    "training is short.",
+)
+@click.option("--threads", type=_WHOLE, metavar="COUNT", help="[default: one for each core]")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="NUMBER",
+    help="One thread and one seed give the same bits.",
+)
+@click.option(
+    "--deterministic", is_flag=True, help="The same bits with several threads too, at some cost."
+)
+@click.option(
+    "--tokens",
+    type=click.Choice(["whitespace", "words"]),
+    default="whitespace",
+    show_default=True,
+    help="What a word is: what stands between blanks, or letters and digits.",
+)
+@click.option("--lower", is_flag=True, help="Make letters small.")
+@click.option("--column", metavar="NAME", help="Of CSV and Parquet files: the text.")
+@click.option(
+    "--errors",
+    type=click.Choice(["strict", "replace", "ignore"]),
+    default="strict",
+    show_default=True,
+    help="What to do with bytes that are not UTF-8.",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Written after each epoch; where it is there, go on from it.",
+)
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def embed(
+    corpus: tuple[str, ...],
+    destination: Path | None,
+    force: bool,
+    quiet: bool,
+    **choices: Any,
+) -> None:
+    """Learn vectors of words from CORPUS.
+
+    CORPUS is a text file with a sentence a line, a folder, a pattern, several of these, or - for
+    standard input; compressed or not; also CSV and Parquet files with --column. Without it the
+    text is the documentation of the Python libraries on this machine.
+    """
+    destination = default_destination(corpus) if destination is None else destination
+    if choices["model"] is None:
+        choices["model"] = "skipgram" if corpus or native.available() else "lsa"
+    _check(corpus, destination, force, choices)
+    if choices["threads"] is None:
+        choices["threads"] = os.cpu_count() or 1
+
+    from chainrule.embed.corpus import Corpus
+    from chainrule.embed.docstrings import Docstrings
+    from chainrule.tabular.report import make_console
+
+    console = make_console()
+    settings = {name: choices[name] for name in ("tokens", "lower", "column", "errors")}
+    if corpus:
+        source: Any = corpus[0] if len(corpus) == 1 else [Path(name) for name in corpus]
+        text = Corpus(source, progress=not quiet, **settings)
+    else:
+        if not quiet:
+            console.print("Reading the documentation of the Python libraries on this machine.")
+        text = Corpus(Docstrings(), progress=not quiet)
+    if not quiet:
+        console.print(
+            f"{text.total:,} words, {text.distinct:,} different ones, in {len(text):,} sentences; "
+            f"model: {choices['model']}.",
+            highlight=False,
+        )
+    vectors = learn(text, not quiet, bool(corpus), **choices)
+    vectors.save(destination)
+    if not quiet:
+        _show_neighbours(console, vectors, SHOWN if not corpus else ())
+        word = next((word for word in SHOWN if word in vectors), vectors.index_to_key[-1])
+        click.echo(f"{len(vectors):,} vectors of {vectors.vector_size} saved: {destination}")
+        click.echo(f"To ask them: {shlex.join(['chainrule', 'similar', str(destination), word])}")
+
+
+def learn(text: Any, progress: bool, own: bool, **choices: Any) -> WordVectors:
+    """The vectors of a model by its options' names.
+
+    Args:
+        text: the corpus.
+        progress: whether to show it.
+        own: whether the text is the user's.
+        choices: the command's options.
+    """
+    model = choices["model"]
+    common = {
+        "vector_size": choices["dim"],
+        "min_count": choices["min_count"],
+        "seed": choices["seed"],
+    }
+    if choices["window"] is not None:
+        common["window"] = choices["window"]
+    if model == "lsa":
+        from chainrule.embed.lsa import LSA
+
+        return LSA(text, **common).vectors
+    training: dict[str, Any] = {
+        "workers": choices["threads"],
+        "checkpoint": choices["checkpoint"],
+        "progress": progress,
+    }
+    if choices["epochs"] is not None or not own:
+        training["epochs"] = choices["epochs"] or 10
+    rate = choices["rate"]
+    if model == "glove":
+        from chainrule.embed.glove import GloVe
+
+        # The authors' 100 is for billions of words.
+        x_max = 100.0 if text.total > 10**9 else 10.0
+        more = {} if rate is None else {"eta": rate}
+        return GloVe(text, x_max=x_max, **common, **training, **more).vectors
+    from chainrule.embed.word2vec import Word2Vec
+
+    layer = choices["layer"]
+    return Word2Vec(
+        text,
+        sg=int(model == "skipgram"),
+        hs=int(layer == "hierarchical"),
+        softmax=layer == "softmax",
+        negative=choices["negative"] if layer == "negative" else 0,
+        sample=choices["sample"],
+        alpha=rate,
+        share_negatives=4 if choices["fast"] else 1,
+        deterministic=choices["deterministic"],
+        **common,
+        **training,
+    ).vectors
+
+
+def default_destination(corpus: tuple[str, ...]) -> Path:
+    """The vectors' file, named after the first text, in the current directory.
+
+    >>> default_destination(("data/wiki.txt.xz",)).as_posix()
+    'wiki.safetensors'
+    >>> default_destination(()).as_posix()
+    'documentation.safetensors'
+    """
+    if not corpus:
+        return Path("documentation.safetensors")
+    first = corpus[0].replace("*", "").strip("-.") or "text"
+    return Path(f"{Path(first).name.split('.')[0] or 'text'}.safetensors")
+
+
+def _check(
+    corpus: tuple[str, ...], destination: Path, force: bool, choices: dict[str, Any]
+) -> None:
+    """What would be an error after hours is one before."""
+    for name in corpus:
+        if Path(name).exists() and Path(name).resolve() == destination.resolve():
+            raise ChainruleError(f"--vectors is the text itself, {name}: give another name")
+    check_writable(destination, force=force)
+    word2vec = choices["model"] in ("skipgram", "cbow")
+    for option, value in (
+        ("--output", choices["layer"] != "negative"),
+        ("--fast", choices["fast"]),
+        ("--deterministic", choices["deterministic"]),
+    ):
+        if value and not word2vec:
+            raise ChainruleError(
+                f"{option} belongs to --model skipgram and cbow; --model is {choices['model']}"
+            )
+    if choices["fast"] and choices["layer"] != "negative":
+        raise ChainruleError("--fast shares negatives, which only --output negative has")
+    if choices["model"] == "lsa":
+        for option in ("epochs", "rate", "checkpoint"):
+            if choices[option] is not None:
+                raise ChainruleError(f"--{option} is of no use to --model lsa, which has no epochs")
+    if not corpus and choices["column"] is not None:
+        raise ChainruleError("--column needs a CSV or Parquet file as CORPUS")
+
+
+def _show_neighbours(console: Console, vectors: WordVectors, words: tuple[str, ...]) -> None:
+    """A table of words and what is nearest to them."""
+    known = [word for word in words if word in vectors]
+    if not known:
+        return
+    from rich.table import Table
+
+    table = Table("word", "nearest words", box=None, pad_edge=False)
+    for word in known:
+        nearest = vectors.most_similar(word, topn=6)
+        table.add_row(word, ", ".join(f"{other} {cosine:.2f}" for other, cosine in nearest))
+    console.print()
+    console.print(table, highlight=False)
+    console.print()

@@ -1,0 +1,178 @@
+"""`chainrule embed` as it is typed: a text in, a file of vectors out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chainrule.cli.main import main
+from chainrule.embed.docstrings import Docstrings
+from chainrule.embed.vectors import WordVectors
+from chainrule.run import native
+
+TOPICS = [
+    ["red", "green", "blue", "white", "black", "brown", "grey", "pink"],
+    ["one", "two", "three", "four", "five", "six", "seven", "eight"],
+]
+
+
+def text() -> str:
+    """400 sentences of six words of one topic, now and then of the other."""
+    generator = np.random.default_rng(0)
+    lines = []
+    for i in range(400):
+        topics = (i + (generator.random(6) < 0.1)) % 2
+        lines.append(" ".join(str(generator.choice(TOPICS[topic])) for topic in topics))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test runs in a directory of its own, with a text in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHAINRULE_DEBUG", raising=False)
+    (tmp_path / "text.txt").write_text(text(), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--model skipgram",
+        "--model skipgram --fast --threads 2",
+        "--model cbow",
+        "--model skipgram --output hierarchical",
+        "--model cbow --output softmax",
+        "--model skipgram --deterministic --threads 2",
+        "--model glove --rate 0.1",
+        "--model lsa",
+    ],
+)
+def test_each_model_gives_vectors_that_know_the_two_topics(
+    options: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    epochs = "" if "lsa" in options else "--epochs 40"
+    arguments = f"embed text.txt --dim 8 --sample 0 {epochs} {options}".split()
+    assert main(arguments) == 0
+    vectors = WordVectors.load("text.safetensors")
+    assert sorted(vectors.index_to_key) == sorted(TOPICS[0] + TOPICS[1])
+    assert vectors.vectors.shape == (16, 8)
+    for ours, theirs in (TOPICS, TOPICS[::-1]):
+        within = [vectors.similarity(ours[0], word) for word in ours[1:]]
+        across = [vectors.similarity(ours[0], word) for word in theirs]
+        assert np.mean(within) > np.mean(across) + 0.1
+    printed = capsys.readouterr().out
+    assert "2,400 words, 16 different ones, in 400 sentences; model: " in printed
+    assert "chainrule similar text.safetensors" in printed
+
+
+def test_one_thread_and_one_seed_give_the_same_file() -> None:
+    command = ["embed", "text.txt", "--dim", "4", "--threads", "1", "--quiet"]
+    for name in ("a.safetensors", "b.safetensors"):
+        assert main([*command, "-o", name]) == 0
+    assert Path("a.safetensors").read_bytes() == Path("b.safetensors").read_bytes()
+    assert main([*command, "-o", "c.safetensors", "--seed", "2"]) == 0
+    assert Path("a.safetensors").read_bytes() != Path("c.safetensors").read_bytes()
+
+
+def test_several_texts_words_and_small_letters(folder: Path) -> None:
+    (folder / "other.txt").write_text("Red, green! RED? green." * 200, encoding="utf-8")
+    command = [
+        "embed",
+        "text.txt",
+        "other.txt",
+        "--tokens",
+        "words",
+        "--lower",
+        "--dim",
+        "4",
+        "--quiet",
+        "-o",
+        "both.txt",
+    ]
+    assert main(command) == 0
+    vectors = WordVectors.load("both.txt")
+    assert sorted(vectors.index_to_key) == sorted(TOPICS[0] + TOPICS[1])
+    assert sorted(vectors.index_to_key[:2]) == ["green", "red"]
+
+
+def here_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let the libraries on the machine be the files of one folder."""
+    read = Docstrings.__init__
+    monkeypatch.setattr(Docstrings, "__init__", lambda self: read(self, [folder]))
+
+
+def test_the_documentation_of_libraries_is_the_text_where_none_is_given(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = folder / "library"
+    library.mkdir()
+    words = ["gradient descent step", "matrix product rows", "gradient step", "matrix rows"]
+    for i in range(40):
+        text = f"{words[i % 4]} {chr(97 + i % 26)}{'x' * (i // 26)}"
+        (library / f"m{i}.py").write_text(f'"""{text}"""\n', encoding="utf-8")
+    here_only(monkeypatch, library)
+    assert main(["embed", "--dim", "4", "--min-count", "2", "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "nearest words" in printed
+    assert "\ngradient " in printed
+    assert "\nmatrix " in printed
+    assert "gradient" in WordVectors.load("documentation.safetensors")
+
+
+def test_without_the_core_the_documentation_is_learned_by_lsa(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "m.py").write_text(f'"""{text().replace(chr(10), chr(10) * 2)}"""', encoding="utf-8")
+    here_only(monkeypatch, folder)
+    monkeypatch.setattr(native, "available", lambda: False)
+    assert main(["embed", "--dim", "8"]) == 0
+    assert "model: lsa" in capsys.readouterr().out
+
+
+def test_training_goes_on_from_a_checkpoint() -> None:
+    command = ["embed", "text.txt", "--dim", "4", "--threads", "1", "--quiet", "--epochs"]
+    assert main([*command, "4", "-o", "whole.safetensors"]) == 0
+    assert main([*command, "4", "-o", "first.safetensors", "--checkpoint", "c.safetensors"]) == 0
+    assert main([*command, "4", "-o", "again.safetensors", "--checkpoint", "c.safetensors"]) == 0
+    whole, again = (WordVectors.load(f"{name}.safetensors") for name in ("whole", "again"))
+    np.testing.assert_array_equal(whole.vectors, again.vectors)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("embed nothing.txt", "nothing.txt"),
+        ("embed text.txt -o text.txt", "--vectors is the text itself, text.txt"),
+        ("embed text.txt -o no/where.vec", "no is not a directory"),
+        ("embed text.txt --min-count 10000", "min_count=10000"),
+        ("embed text.txt --model glove --fast", "--fast belongs to --model skipgram and cbow"),
+        ("embed text.txt --model lsa --epochs 3", "--epochs is of no use to --model lsa"),
+        ("embed text.txt --output softmax --fast", "--fast shares negatives"),
+        ("embed --column text", "--column needs a CSV or Parquet file"),
+        ("embed text.txt --model word2vec", "'word2vec' is not one of"),
+        ("embed text.txt --dim 0", "0 is not in the range"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    command: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command.split()) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert not list(Path().glob("*.safetensors"))
+
+
+def test_a_file_that_exists_is_kept_without_force(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = folder / "v.safetensors"
+    kept.write_text("mine")
+    assert main(["embed", "text.txt", "-o", "v.safetensors", "--quiet"]) == 2
+    assert "v.safetensors exists" in capsys.readouterr().err
+    assert kept.read_text() == "mine"
+    assert main(["embed", "text.txt", "-o", "v.safetensors", "--quiet", "--force"]) == 0
+    assert len(WordVectors.load(kept)) == 16
