@@ -67,6 +67,9 @@ COMMANDS: dict[str, LazyCommand] = {
     "analogy": LazyCommand(
         "chainrule.cli.analogy", "analogy", "Answer questions such as king - man + woman."
     ),
+    "evaluate": LazyCommand(
+        "chainrule.cli.evaluate", "evaluate", "Measure word vectors: similarities and analogies."
+    ),
     "data": LazyCommand("chainrule.cli.data", "data", "Fetch texts to learn word vectors from."),
 }
 

@@ -10,6 +10,8 @@ import numpy as np
 BLOCK = 1 << 21
 # Queries that go through the table together.
 TOGETHER = 1024
+# Added to the divisor of 3CosMul, as its authors do.
+EPSILON = np.float32(1e-6)
 # Outside these, float32 sums of squares lose digits or overflow.
 SMALLEST, LARGEST = 1e-15, 1e18
 

@@ -10,12 +10,9 @@ import numpy as np
 
 from chainrule.embed import formats
 from chainrule.embed.formats.table import Policy, VectorTable
-from chainrule.embed.neighbours import best, inverse_norms, nearest
+from chainrule.embed.neighbours import EPSILON, best, inverse_norms, nearest
 from chainrule.embed.vector_errors import VectorsError
 from chainrule.embed.word_table import WordTable, unit_of
-
-# Added to the divisor of 3CosMul, as its authors do.
-EPSILON = 1e-6
 
 Neighbours = list[tuple[str, float]]
 
@@ -134,7 +131,7 @@ class WordVectors(WordTable):
         first, last = self._range(clip_start, clip_end, restrict_vocab)
         if topn is None:
             cosines: np.ndarray = self.vectors[first:last] @ query
-            return cosines * self._inverse_norms()[first:last]
+            return cosines * self.inverse_norms()[first:last]
         if indexer is not None:
             found = indexer.most_similar(query, topn + len(given))
             names = {self.index_to_key[place] for place in given}
@@ -185,12 +182,12 @@ class WordVectors(WordTable):
             raise VectorsError("there is no positive word to be similar to")
         first, last = self._range(0, None, restrict_vocab)
         queries = np.stack([unit_of(self._vector(key)) for key in plus + minus])
-        inverse = self._inverse_norms()
+        inverse = self.inverse_norms()
 
         def scores(start: int, stop: int) -> np.ndarray:
             rows = slice(first + start, first + stop)
             shifted = (1 + (queries @ self.vectors[rows].T) * inverse[rows]) / 2
-            divisor = shifted[len(plus) :].prod(axis=0) + np.float32(EPSILON)
+            divisor = shifted[len(plus) :].prod(axis=0) + EPSILON
             product: np.ndarray = shifted[: len(plus)].prod(axis=0) / divisor
             return product[None]
 
@@ -242,7 +239,7 @@ class WordVectors(WordTable):
             raise VectorsError(f"topn={topn} is below 0")
         found = nearest(
             self.vectors[first:last],
-            self._inverse_norms()[first:last],
+            self.inverse_norms()[first:last],
             queries,
             topn,
             [[row - first for row in rows] for rows in given],
@@ -275,7 +272,7 @@ class WordVectors(WordTable):
         unit, others = unit_of(self._vector(word_or_vector)), list(other_words)
         if others:
             return 1 - self.cosine_similarities(unit, self[others])
-        distances: np.ndarray = 1 - (self.vectors @ unit) * self._inverse_norms()
+        distances: np.ndarray = 1 - (self.vectors @ unit) * self.inverse_norms()
         return distances
 
     def n_similarity(self, ws1: Sequence[Any], ws2: Sequence[Any]) -> float:

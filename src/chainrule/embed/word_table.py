@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.embed.neighbours import inverse_norms
+from chainrule.embed import neighbours
 from chainrule.embed.spelling import nearest_spellings
 from chainrule.embed.vector_errors import UnknownWordError, VectorsError
 
@@ -148,7 +148,7 @@ class WordTable:
 
     def get_normed_vectors(self) -> np.ndarray:
         """All vectors scaled to length one, float32; made once and shared. No question needs it."""
-        inverse = self._inverse_norms()
+        inverse = self.inverse_norms()
         with self._lock:
             if self._unit is None:
                 self._unit = self.vectors * inverse[:, None]
@@ -158,12 +158,17 @@ class WordTable:
         """Find the lengths of the vectors; with ``force`` anew, after vectors have changed."""
         if force:
             self._inverse = self._unit = None
-        self._inverse_norms()
+        self.inverse_norms()
 
-    def _inverse_norms(self) -> np.ndarray:
+    def inverse_norms(self) -> np.ndarray:
+        """One over the length of each vector, 0 for zeros; found once.
+
+        Raises:
+            VectorsError: naming the first vector with a number that is not finite.
+        """
         with self._lock:
             if self._inverse is None:
-                inverse = inverse_norms(self.vectors)
+                inverse = neighbours.inverse_norms(self.vectors)
                 odd = np.flatnonzero(np.isnan(inverse))
                 if len(odd):
                     raise VectorsError(
