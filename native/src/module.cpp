@@ -59,12 +59,15 @@ public:
                                  const nb::list& callbacks, bool flush_denormals, int64_t steps,
                                  const std::vector<int64_t>& input_strides,
                                  const std::vector<int64_t>& output_strides, double seconds,
-                                 int threads) {
+                                 int threads, const std::vector<std::pair<int, nb::object>>& copied,
+                                 int64_t every, int64_t first) {
         std::vector<Held> held_inputs(program_.inputs().size()),
             held_outputs(program_.outputs().size());
         std::vector<char*> in, out;
         take(inputs, program_.inputs(), held_inputs, in, steps, input_strides, "input");
         take(outputs, program_.outputs(), held_outputs, out, steps, output_strides, "output");
+        std::vector<Held> held_copies(copied.size());
+        const Program::Copies copies = copies_of(copied, held_copies, steps, every, first);
         if (nb::len(callbacks) < static_cast<size_t>(program_.description().callbacks))
             throw std::invalid_argument("a callback is missing");
         const std::function<void(int)> call = [&callbacks](int number) {
@@ -72,8 +75,9 @@ public:
             callbacks[static_cast<size_t>(number)]();
         };
         nb::gil_scoped_release released;
-        const auto outcome = program_.run(in.data(), out.data(), call, flush_denormals, steps,
-                                          input_strides, output_strides, seconds, threads);
+        const auto outcome =
+            program_.run(in.data(), out.data(), call, flush_denormals, steps, input_strides,
+                         output_strides, seconds, threads, copied.empty() ? nullptr : &copies);
         return {outcome.steps, outcome.stopped};
     }
 
@@ -133,6 +137,33 @@ private:
                                         inner_bodies, depth + 1));
         }
         return d;
+    }
+
+    // Where copies of inputs go, memory large enough for as many as there will be.
+    Program::Copies copies_of(const std::vector<std::pair<int, nb::object>>& copied,
+                              std::vector<Held>& held, int64_t steps, int64_t every,
+                              int64_t first) {
+        Program::Copies copies{};
+        if (copied.empty()) return copies;
+        if (every < 1 || first < 1)
+            throw std::invalid_argument("copies are made after at least one step");
+        copies.every = every;
+        copies.first = first;
+        const int64_t count = steps < first ? 0 : (steps - first) / every + 1;
+        for (size_t i = 0; i < copied.size(); ++i) {
+            const auto& [input, target] = copied[i];
+            if (input < 0 || static_cast<size_t>(input) >= program_.inputs().size())
+                throw std::invalid_argument("a copy of an input that is not there");
+            const auto buffer = static_cast<size_t>(program_.inputs()[static_cast<size_t>(input)]);
+            const int64_t bytes = program_.description().buffers[buffer].bytes;
+            copies.inputs.push_back(static_cast<size_t>(input));
+            copies.to.push_back(held[i].take(target.ptr(), true));
+            if (bytes > 0 && held[i].bytes() / bytes < count)
+                throw std::invalid_argument("the memory for copies of input " +
+                                            std::to_string(input) + " holds fewer than " +
+                                            std::to_string(count));
+        }
+        return copies;
     }
 
     void take(const nb::sequence& given, const std::vector<int>& wanted, std::vector<Held>& held,
@@ -309,7 +340,8 @@ NB_MODULE(_native, module) {
              nb::arg("callbacks") = nb::list(), nb::arg("flush_denormals") = false,
              nb::arg("steps") = 1, nb::arg("input_strides") = std::vector<int64_t>(),
              nb::arg("output_strides") = std::vector<int64_t>(), nb::arg("seconds") = 0.0,
-             nb::arg("threads") = 1)
+             nb::arg("threads") = 1, nb::arg("copied") = std::vector<std::pair<int, nb::object>>(),
+             nb::arg("every") = 0, nb::arg("first") = 0)
         .def("spread", &PyProgram::spread)
         .def("own_loops", &PyProgram::own_loops)
         .def("arena", &PyProgram::arena, nb::arg("buffer"), nb::rv_policy::reference_internal);

@@ -118,11 +118,19 @@ void Program::prepare(int threads) {
     }
 }
 
+void Program::copy(const Copies& copies, int64_t number) const {
+    for (size_t i = 0; i < copies.inputs.size(); ++i) {
+        const auto buffer = static_cast<size_t>(inputs_[copies.inputs[i]]);
+        const int64_t bytes = description_.buffers[buffer].bytes;
+        std::memcpy(copies.to[i] + number * bytes, base_[buffer], static_cast<size_t>(bytes));
+    }
+}
+
 Program::Outcome Program::run(char* const* inputs, char* const* outputs,
                               const std::function<void(int)>& call, bool flush_denormals,
                               int64_t steps, const std::vector<int64_t>& input_strides,
                               const std::vector<int64_t>& output_strides, double seconds,
-                              int threads) {
+                              int threads, const Copies* copies) {
     const std::lock_guard<std::mutex> guard(mutex_);
     threads = can_spread_ ? std::clamp(threads, 1, ThreadPool::most_threads) : 1;
     prepare(threads);
@@ -138,6 +146,7 @@ Program::Outcome Program::run(char* const* inputs, char* const* outputs,
     frame.stopped = false;
     const auto start = std::chrono::steady_clock::now();
     auto before = start;
+    int64_t next_copy = copies ? copies->first : -1, made = 0;
     for (int64_t done = 0; done < steps; ++done) {
         if (threads > 1) frame.helpers = pace_->shared() ? frames_.data() + 1 : nullptr;
         for (auto& step : steps_) {
@@ -148,6 +157,10 @@ Program::Outcome Program::run(char* const* inputs, char* const* outputs,
             base_[static_cast<size_t>(inputs_[i])] += input_strides[i];
         for (size_t i = 0; i < output_strides.size(); ++i)
             base_[static_cast<size_t>(outputs_[i])] += output_strides[i];
+        if (done + 1 == next_copy) {
+            copy(*copies, made++);
+            next_copy += copies->every;
+        }
         if (threads > 1) {
             const auto now = std::chrono::steady_clock::now();
             pace_->took(std::chrono::duration_cast<std::chrono::nanoseconds>(now - before).count());

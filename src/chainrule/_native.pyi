@@ -41,6 +41,9 @@ class Program:
         output_strides: Sequence[int] = ...,
         seconds: float = ...,
         threads: int = ...,
+        copied: Sequence[tuple[int, Any]] = ...,
+        every: int = ...,
+        first: int = ...,
     ) -> tuple[int, bool]: ...
     def spread(self) -> list[bool]: ...
     def own_loops(self) -> list[bool]: ...

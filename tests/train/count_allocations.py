@@ -34,7 +34,7 @@ class Counting:
         self.program = program
 
     def run(self, *arguments: Any) -> Any:
-        given, records, calls, flush, _, strides, moves, _, threads = arguments
+        given, records, calls, flush, _, strides, moves, _, threads, *_ = arguments
 
         def allocated(steps: int) -> int:
             before = count()

@@ -130,12 +130,14 @@ def test_the_same_training(
     name: str, dtype: Any, executor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called = []
-    original = Trainer._whole_epoch
-    monkeypatch.setattr(Trainer, "_whole_epoch", lambda *args: called.append(1) or original(*args))
+    original = Trainer.run_steps
+    monkeypatch.setattr(Trainer, "run_steps", lambda *args: called.append(1) or original(*args))
     net, history = trained(name, dtype, executor)
-    assert len(called) == 4, "the executor did not run whole epochs"
+    # Once for each epoch, or for several.
+    assert called, "the executor did not run whole epochs"
+    called.clear()
     other, expected = trained(name, dtype, "numpy")
-    assert len(called) == 4
+    assert not called
     tolerance = 1e-9 if dtype is np.float64 else 2e-3
     np.testing.assert_allclose(history.losses, expected.losses, rtol=tolerance)
     np.testing.assert_allclose(history.rates, expected.rates)

@@ -166,15 +166,24 @@ public:
         bool stopped;   // by check_finite
     };
 
+    // Copies of inputs (numbers among them) as they are after the first `first` steps and after
+    // every `every` more, each to its own memory, end to end.
+    struct Copies {
+        std::vector<size_t> inputs;
+        std::vector<char*> to;
+        int64_t every, first;
+    };
+
     // Runs the list `steps` times. After each time input i moves on by input_strides[i] bytes, and
     // outputs in the same way; empty vectors stand for no movement. Ends early after `seconds`.
     // Inputs and outputs must be as large as their buffers, moves included; the caller sees to it.
-    // At most `threads` threads are used, fewer where they would not pay.
+    // At most `threads` threads are used, fewer where they would not pay. The memory of copies
+    // must be large enough, too.
     Outcome run(char* const* inputs, char* const* outputs, const std::function<void(int)>& call,
                 bool flush_denormals, int64_t steps = 1,
                 const std::vector<int64_t>& input_strides = {},
                 const std::vector<int64_t>& output_strides = {}, double seconds = 0,
-                int threads = 1);
+                int threads = 1, const Copies* copies = nullptr);
 
     const Description& description() const noexcept { return description_; }
     char* arena(int buffer) noexcept { return base_[static_cast<size_t>(buffer)]; }
@@ -188,6 +197,7 @@ public:
 private:
     struct Memory;
     void prepare(int threads);
+    void copy(const Copies& copies, int64_t number) const;
     Description description_;
     std::vector<char*> base_;
     std::vector<int> inputs_, outputs_;

@@ -28,6 +28,9 @@ class Dataset:
         ChainruleError: for NaN and infinite values, naming the first.
     """
 
+    # (seed, number, orders of some epochs) that were drawn last.
+    _orders: tuple[int, int, np.ndarray] | None = None
+
     def __init__(self, data: Any, dtype: Any, name: str = "data") -> None:
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
             raise InputError(
@@ -117,13 +120,24 @@ class Dataset:
         self, size: int, seed: int, epoch: int, shuffle: bool = True, drop_last: bool = False
     ) -> np.ndarray:
         """The positions of the examples of one epoch, in the order in which batches take them."""
-        order = (
-            np.random.default_rng([seed, _SHUFFLE, epoch]).permutation(self.count)
-            if shuffle
-            else np.arange(self.count)
-        )
+        order = self._shuffled(seed, epoch) if shuffle else np.arange(self.count)
         end = self.count - self.count % size if drop_last and self.count >= size else self.count
         return order[:end]
+
+    def _shuffled(self, seed: int, epoch: int) -> np.ndarray:
+        """All positions in an epoch's random order.
+
+        Orders of few examples are drawn for several epochs at once: setting up a generator takes
+        longer than shuffling them.
+        """
+        together = max(_DRAWN // self.count, 1)
+        number, row = divmod(epoch, together)
+        if self._orders is None or self._orders[:2] != (seed, number):
+            drawn = np.tile(np.arange(self.count), (together, 1))
+            np.random.default_rng([seed, _SHUFFLE, number]).permuted(drawn, axis=1, out=drawn)
+            drawn.flags.writeable = False
+            self._orders = seed, number, drawn
+        return self._orders[2][row]
 
     def fingerprint(self) -> str:
         """A short text that changes when the data do."""
@@ -151,6 +165,8 @@ def as_arrays(inputs: Any) -> Any:
 
 # Different streams of one seed.
 _SHUFFLE, _SPLIT = 1, 2
+# How many positions are drawn at least.
+_DRAWN = 8192
 
 
 def _numbers(values: Any, dtype: Any, name: str) -> np.ndarray:

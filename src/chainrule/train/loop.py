@@ -19,6 +19,7 @@ from chainrule.nn.mode import evaluation
 from chainrule.nn.module import Module
 from chainrule.train import divergence, resume
 from chainrule.train import progress as progress_of
+from chainrule.train.ahead import epochs_ahead, run_ahead
 from chainrule.train.batches import Dataset
 from chainrule.train.checkpoints import CheckpointError, encode
 from chainrule.train.clipping import Clipping, keeps_rows
@@ -36,7 +37,7 @@ from chainrule.train.step import (
     state_values,
     trainable_values,
 )
-from chainrule.train.whole import WholeEpochs
+from chainrule.train.whole import Kept, WholeEpochs
 
 Metric = Callable[[Any, Any], Any]
 
@@ -138,6 +139,10 @@ class Trainer:
         while position.epoch < self.epochs:
             if self._out_of_patience(history):
                 return f"no better for {self.patience} epochs"
+            ahead = epochs_ahead(self, position, history)
+            if ahead > 1:
+                run_ahead(self, position, history, report, ahead)
+                continue
             start = time.perf_counter()
             mean, rate = self._epoch(position, history, report)
             validation_loss, metrics = self._validate(position)
@@ -201,24 +206,51 @@ class Trainer:
         self, position: Position, history: History, report: progress_of.Quiet
     ) -> tuple[float, float]:
         """The same as ``_epoch``, run by the executor's loop, which returns now and then."""
-        order = self.train.order(
-            self.batch_size, self.seed, position.epoch, self.shuffle, self.drop_last
-        )
-        starts = np.arange(0, len(order), self.batch_size)
-        ends = np.minimum(starts + self.batch_size, len(order))
+        order, rates = self.order(position.epoch), self.rates(position.epoch, history)
+        losses = np.empty(self.steps)
+        self.run_steps(position, report, order, rates, losses)
+        return self.mean_loss(order, losses), float(rates[-1])
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The examples of an epoch in the order in which its steps take them."""
+        return self.train.order(self.batch_size, self.seed, epoch, self.shuffle, self.drop_last)
+
+    def rates(self, epoch: int, history: History) -> np.ndarray:
+        """The learning rate of each step of an epoch."""
         rates = np.full(self.steps, self.optimiser.rate, float)
         if not isinstance(self.schedule, Constant):
             for number in range(self.steps):
-                done = position.epoch + number / self.steps
-                rates[number] *= self.schedule(done, history.monitored)
-        losses = np.empty(self.steps)
+                rates[number] *= self.schedule(epoch + number / self.steps, history.monitored)
+        return rates
+
+    def run_steps(
+        self,
+        position: Position,
+        report: progress_of.Quiet,
+        order: np.ndarray,
+        rates: np.ndarray,
+        losses: np.ndarray,
+        kept: Kept | None = None,
+    ) -> None:
+        """Steps by the executor's loop, a rate for each.
+
+        Args:
+            position: which changes.
+            report: told how it goes.
+            order: the examples of all steps, end to end.
+            rates: the learning rate of each step.
+            losses: where the loss of each is put.
+            kept: where the weights after each epoch are put.
+        """
+        starts = np.arange(0, len(order), self.batch_size)
+        ends = np.minimum(starts + self.batch_size, len(order))
         number = 0
-        while number < self.steps:
+        while number < len(rates):
             size = int(ends[number] - starts[number])
             until = number + int(np.count_nonzero(ends[number:] - starts[number:] == size))
             part = order[starts[number] : ends[until - 1]]
             made, stopped = self.whole.run(
-                position, part, rates[number:until], size, losses[number:until]
+                position, part, rates[number:until], size, losses[number:until], kept, number
             )
             if made:
                 report.steps(losses[number : number + made], float(rates[number + made - 1]))
@@ -229,12 +261,17 @@ class Trainer:
                 self.whole.own(position)
                 report.step(losses[number], rates[number])
                 number += 1
+                if kept is not None:
+                    kept.put(position, number)
+
+    def mean_loss(self, order: np.ndarray, losses: np.ndarray) -> float:
+        """The mean loss of an epoch's examples, from the losses of its steps."""
+        starts = np.arange(0, len(order), self.batch_size)
         if self.train.weights is None:
-            shares = (ends - starts).astype(float)
+            shares = np.minimum(starts + self.batch_size, len(order)).astype(float) - starts
         else:
             shares = np.add.reduceat(self.train.weights[order].astype(float), starts)
-        mean = float(losses @ shares) / max(float(shares.sum()), np.finfo(float).tiny)
-        return mean, float(rates[-1])
+        return float(losses @ shares) / max(float(shares.sum()), np.finfo(float).tiny)
 
     def _check_finite(
         self, position: Position, batch: Any, loss: float, health: float, rate: float
@@ -268,8 +305,12 @@ class Trainer:
 
     def _values(self, position: Position) -> dict[str, Any]:
         """All parameters and states of now by path, in arrays of their own."""
-        parameters = self.packing.unpack(position.parameters)
-        return {path: np.array(a) for path, a in {**parameters, **position.states}.items()}
+        return self.values_of(position.parameters, position.states)
+
+    def values_of(self, parameters: dict[str, Any], states: dict[str, Any]) -> dict[str, Any]:
+        """Parameters as they are packed, and states, by path, in arrays of their own."""
+        unpacked = self.packing.unpack(parameters)
+        return {path: np.array(a) for path, a in {**unpacked, **states}.items()}
 
     def _loss_of(self, predictions: Any, data: Dataset) -> Any:
         if data.weights is None:

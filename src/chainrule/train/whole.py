@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,40 @@ LOSS, HEALTH = 0, 1
 SECONDS = 0.1
 
 
+@dataclass(eq=False)
+class Kept:
+    """Parameters and states after each of some epochs.
+
+    Attributes:
+        steps: in an epoch.
+        parameters, states: by name, arrays with an entry for each epoch.
+    """
+
+    steps: int
+    parameters: dict[str, np.ndarray]
+    states: dict[str, np.ndarray]
+
+    def after(self, epoch: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """(parameters, states) after an epoch, the first of which is 0."""
+        both = (self.parameters, self.states)
+        first, second = ({name: a[epoch] for name, a in part.items()} for part in both)
+        return first, second
+
+    def put(self, position: Position, done: int) -> None:
+        """Keep those of now, where ``done`` steps are whole epochs."""
+        epochs, rest = divmod(done, self.steps)
+        if rest == 0:
+            for part, now in zip(
+                self.after(epochs - 1), (position.parameters, position.states), strict=True
+            ):
+                for name, array in part.items():
+                    array[...] = now[name]
+
+
 class WholeEpochs:
     """Runs the steps of a training; ``reason`` says why not where it cannot.
+
+    ``keeps`` says whether it can keep the weights after each of several epochs.
 
     Args:
         step: the compiled training step.
@@ -53,6 +86,10 @@ class WholeEpochs:
             self.reason = str(reason)
         else:
             self.own(position)
+        # Steps of two sizes in turn are two loops, between which the epoch's end may lie.
+        self.keeps = len(self.loops) == 1 and all(
+            getattr(loop, "can_keep", False) for loop in self.loops.values()
+        )
 
     def explain(self) -> str:
         """A step of each size of batch as text, or why there is none."""
@@ -73,6 +110,14 @@ class WholeEpochs:
             setattr(position, name, tree.rebuild([np.array(leaf) for leaf in tree.leaves]))
         example = self._arguments(position, self.data.rows(slice(0, 1)))
         self._values = _places(Tree((example, {})))
+
+    def room_for(self, position: Position, epochs: int, steps: int) -> Kept:
+        """Where parameters and states can be kept after each of some epochs."""
+        parameters, states = (
+            {name: np.empty((epochs, *array.shape), array.dtype) for name, array in part.items()}
+            for part in (position.parameters, position.states)
+        )
+        return Kept(steps, parameters, states)
 
     def _arguments(self, position: Position, batch: Any) -> tuple[Any, ...]:
         inputs, targets, weights = batch
@@ -115,6 +160,8 @@ class WholeEpochs:
         rates: np.ndarray,
         size: int,
         losses: np.ndarray,
+        kept: Kept | None = None,
+        done: int = 0,
     ) -> tuple[int, bool]:
         """Run steps of ``size`` examples each until they are done or time is up.
 
@@ -124,6 +171,8 @@ class WholeEpochs:
             rates: the learning rate of each step.
             size: examples in a step.
             losses: where the loss of each step is put.
+            kept: where parameters and states after each epoch are put.
+            done: how many steps of these epochs were made before.
 
         Returns:
             (steps made, whether the next one was given up since its gradients are not finite).
@@ -138,16 +187,28 @@ class WholeEpochs:
         }
         records = [np.full(steps, np.nan, dtype) for dtype in loop.recorded_dtypes]
         start = position.step
+        more = () if kept is None else (self._keeping(kept, done),)
         try:
-            done, stopped = loop.run(
-                values, np.ascontiguousarray(order), records, steps, SECONDS, self.threads
+            ran, stopped = loop.run(
+                values, np.ascontiguousarray(order), records, steps, SECONDS, self.threads, *more
             )
         finally:
             # Also where Ctrl-C comes in between: what is finite was done.
             made = int(np.isfinite(records[1]).sum())
             position.step = start + made
             losses[:made] = records[0][:made]
-        return done, stopped
+        return ran, stopped
+
+    def _keeping(self, kept: Kept, done: int) -> tuple[int, int, dict[int, np.ndarray]]:
+        """(steps in an epoch, steps to its end, position of an input -> where it is kept)."""
+        epochs, rest = divmod(done, kept.steps)
+        arrays = {PARAMETERS: kept.parameters, STATES: kept.states}
+        targets = {
+            number: arrays[argument][path.removeprefix("['").removesuffix("']")][epochs:]
+            for number, (argument, path, _) in enumerate(self._values)
+            if argument in arrays
+        }
+        return kept.steps, kept.steps - rest, targets
 
 
 def _places(tree: Tree) -> list[tuple[int, str, Any]]:

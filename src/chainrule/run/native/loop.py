@@ -44,6 +44,8 @@ class Loop:
         Unsupported: where a part of the step needs NumPy.
     """
 
+    can_keep = True
+
     def __init__(
         self,
         graph: Graph,
@@ -159,6 +161,7 @@ class Loop:
         steps: int,
         seconds: float,
         threads: int | None = None,
+        keeping: tuple[int, int, Mapping[int, np.ndarray]] = (0, 0, {}),
     ) -> tuple[int, bool]:
         """Run some steps.
 
@@ -170,6 +173,8 @@ class Loop:
             steps: how many.
             seconds: after which to return early.
             threads: how many it may use; as many as ``cr.threads()`` says without it.
+            keeping: (every so many steps, the first time after so many, position of a carried input
+                -> an array with an entry for each of these times): copies of what is carried.
 
         Returns:
             (steps that ran, whether the check ended the last one).
@@ -179,10 +184,12 @@ class Loop:
             given[slot] = values[position]
         given[len(self._slots)] = order
         given[len(self._slots) + 1 :] = self._data
+        every, first, targets = keeping
+        kept = [(self._slots[position], target) for position, target in targets.items()]
         with one_blas_thread() if self._blas else nullcontext():
             return self._program.run(
                 given, records, [], True, steps, self._input_strides, self._output_strides,
-                seconds, default_threads() if threads is None else threads,
+                seconds, default_threads() if threads is None else threads, kept, every, first,
             )  # fmt: skip
 
     def explain(self) -> str:
