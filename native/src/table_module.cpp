@@ -171,6 +171,33 @@ private:
     std::vector<int64_t> ends_;
 };
 
+// The words of a block with other numbers, and the ends of its lines: see words::renumber.
+std::tuple<nb::bytes, nb::bytes> renumbered(const nb::object& ids, const nb::object& numbers,
+                                            const nb::object& ends) {
+    Held held_ids, held_numbers, held_ends;
+    const auto* first = reinterpret_cast<const int32_t*>(held_ids.take(ids.ptr(), false));
+    const auto* table = reinterpret_cast<const int32_t*>(held_numbers.take(numbers.ptr(), false));
+    const auto* lines = reinterpret_cast<const int64_t*>(held_ends.take(ends.ptr(), false));
+    const int64_t count = held_ids.bytes() / 4, size = held_numbers.bytes() / 4;
+    const int64_t line_count = held_ends.bytes() / 8;
+    for (int64_t i = 0; i < count; ++i)
+        if (first[i] < -1 || first[i] >= size)
+            throw std::invalid_argument("there is no word " + std::to_string(first[i]));
+    int64_t before = 0;
+    for (int64_t i = 0; i < line_count; ++i) {
+        if (lines[i] < before || lines[i] > count)
+            throw std::invalid_argument("end " + std::to_string(i) + " is out of order");
+        before = lines[i];
+    }
+    // One more, for what is written before it is known to be left out.
+    std::vector<int32_t> kept(static_cast<size_t>(count) + 1);
+    std::vector<int64_t> kept_ends(static_cast<size_t>(line_count));
+    const int64_t written =
+        words::renumber(first, count, table, lines, line_count, kept.data(), kept_ends.data());
+    kept.resize(static_cast<size_t>(written));
+    return {bytes_of(kept), bytes_of(kept_ends)};
+}
+
 }  // namespace
 
 void bind_word_table(nb::module_& words) {
@@ -187,6 +214,7 @@ void bind_word_table(nb::module_& words) {
         .def("dump", &PyWordTable::dump)
         .def("restore", &PyWordTable::restore, nb::arg("text"), nb::arg("ends"), nb::arg("counts"))
         .def("__len__", &PyWordTable::size);
+    words.def("renumbered", &renumbered, nb::arg("ids"), nb::arg("numbers"), nb::arg("ends"));
 }
 
 }  // namespace chainrule

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.embed.tally import NativeTally, PlainTally, Tally, restored
+from chainrule.embed.tally import NativeTally, PlainTally, Tally, renumbered, restored
 from chainrule.embed.unicode_words import TokenError, UnicodeWords
 from chainrule.run import native
 
@@ -145,6 +145,27 @@ def test_dumped_and_restored(kind: type, words: list[str]) -> None:
     assert again.find(words).tolist() == table.find(words).tolist()
 
 
+@given(
+    numbers=st.lists(st.integers(-1, 5), min_size=1, max_size=6),
+    lines=st.lists(st.lists(st.integers(-1, 5), max_size=5), max_size=6),
+)
+def test_other_numbers(numbers: list[int], lines: list[list[int]]) -> None:
+    lines = [[min(i, len(numbers) - 1) for i in line] for line in lines]
+    kept = [[numbers[i] for i in line if i >= 0 and numbers[i] >= 0] for line in lines]
+    arrays = (
+        np.array([i for line in lines for i in line], np.int32),
+        np.array(numbers, np.int32),
+        np.cumsum([len(line) for line in lines], dtype=np.int64),
+    )
+    for built in (native.available(), False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(native, "available", lambda there=built: there)
+            ids, ends = renumbered(*arrays)
+        assert ids.tolist() == [i for line in kept for i in line]
+        assert ends.tolist() == np.cumsum([len(line) for line in kept]).tolist()
+        assert (ids.dtype, ends.dtype) == (np.int32, np.int64)
+
+
 @every_table
 def test_what_is_no_word_is_refused(kind: type) -> None:
     with pytest.raises(TypeError, match="word 1"):
@@ -163,6 +184,9 @@ def test_the_native_table_checks_what_it_is_given() -> None:
         table.keep(np.array([-1], np.int32))
     with pytest.raises(ValueError, match="code point"):
         table.native.read_words(b"a", b"\0" * 10, 1, False, False)
+    for ids, ends in (([2], []), ([-2], []), ([0], [2]), ([0, 0], [1, 0])):
+        with pytest.raises(ValueError, match=r"no word|end \d is out of order"):
+            renumbered(np.array(ids, np.int32), np.zeros(2, np.int32), np.array(ends, np.int64))
     with pytest.raises(ValueError, match="not empty"):
         table.native.restore(b"", b"", b"")
     eight = np.array([1, 2], np.int64)

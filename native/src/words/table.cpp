@@ -65,6 +65,13 @@ uint64_t hash_of(const WordTable::Token& token) {
 
 uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 
+// Whether two words of more than eight bytes that begin with the same eight are the same.
+bool same_rest(const char* one, const char* other, size_t size) {
+    for (size_t at = 8; at + 8 < size; at += 8)
+        if (eight(one + at) != eight(other + at)) return false;
+    return eight(one + size - 8) == eight(other + size - 8);
+}
+
 }  // namespace
 
 WordTable::WordTable() : slots_(first_slots, Slot{0, -1}) {}
@@ -79,8 +86,7 @@ inline size_t WordTable::slot_of(uint64_t hash, const Token& token) const {
         if (slot.tag != tag) continue;
         const Entry& entry = entries_[static_cast<size_t>(slot.place)];
         if (entry.head == token.head && entry.size == size &&
-            (size <= 8 ||
-             std::memcmp(bytes_.data() + entry.start + 8, token.word.data() + 8, size - 8) == 0))
+            (size <= 8 || same_rest(bytes_.data() + entry.start, token.word.data(), size)))
             return at;
     }
 }
@@ -264,6 +270,24 @@ void read_words(WordTable& table, std::string_view text, const WordRule& rule,
             ids.push_back(
                 table.add({reinterpret_cast<const char*>(start), static_cast<size_t>(at - start)}));
     }
+}
+
+int64_t renumber(const int32_t* ids, int64_t count, const int32_t* numbers, const int64_t* ends,
+                 int64_t end_count, int32_t* kept, int64_t* kept_ends) {
+    int64_t at = 0, written = 0;
+    const auto until = [&](int64_t stop) {
+        for (; at < stop; ++at) {
+            const int32_t number = ids[at] < 0 ? -1 : numbers[ids[at]];
+            kept[written] = number;
+            written += number >= 0;
+        }
+    };
+    for (int64_t line = 0; line < end_count; ++line) {
+        until(ends[line]);
+        kept_ends[line] = written;
+    }
+    until(count);
+    return written;
 }
 
 }  // namespace chainrule::words

@@ -24,6 +24,7 @@ from chainrule.embed.store import (
     read_store,
     write_store,
 )
+from chainrule.embed.tally import Tally
 from chainrule.embed.tokenise import Tokeniser
 from chainrule.embed.unicode_words import UnicodeWords
 from chainrule.embed.vocabulary import Vocabulary, ranked
@@ -217,29 +218,31 @@ class Corpus:
         else:
             owner = Temporary(self._cache)
             place = owner.path / "corpus"
+        table = None
         if not place.exists():
             try:
-                self._write(place)
+                table = self._write(place)
             except BaseException:
                 if owner is not None:
                     owner.remove()
                 raise
-        return read_store(place, owner)
+        return read_store(place, owner, table)
 
-    def _write(self, place: Path) -> None:
+    def _write(self, place: Path) -> Tally:
         report = reporter(self._progress)
         line = ""
         report.start(f"reading {os.path.basename(self.name) or self.name}", self._source.size)
         try:
             with folder_written_whole(place) as folder:
-                words, different, lost = write_store(
+                table, words, lost = write_store(
                     folder, self._source, self._tokeniser, self._limit, report
                 )
-            line = f"read {self.name}: {words:,} words, {different:,} different"
+            line = f"read {self.name}: {words:,} words, {len(table):,} different"
             if lost:
                 line += f" that are not forgotten (counts up to {lost:,} too small)"
         finally:
             report.close(line)
+        return table
 
     def _fingerprint(self) -> list[Any] | None:
         """What changes when the numbers would be others; None where nobody can tell."""

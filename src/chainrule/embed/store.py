@@ -18,7 +18,7 @@ import numpy as np
 
 from chainrule.embed.counting import Quiet, reporter
 from chainrule.embed.sources import ListSource, TextSource
-from chainrule.embed.tally import Tally, new_tally, restored
+from chainrule.embed.tally import Tally, new_tally, renumbered, restored
 from chainrule.embed.tokenise import Tokeniser, added
 from chainrule.errors import ChainruleError
 
@@ -78,8 +78,6 @@ class Store:
         Returns:
             How many words were left out.
         """
-        # -1 in ids reads the last entry.
-        table = np.append(new, np.int32(FORGOTTEN))
         written = line = 0
         with (
             closing(self.blocks("encoding", progress)) as blocks,
@@ -87,15 +85,12 @@ class Store:
             open(folder / "ends", "wb") as ends_file,
         ):
             for start, block in blocks:
-                found = table[block]
-                kept = found >= 0
-                found[kept].tofile(ids_file)
-                before = np.concatenate([[0], np.cumsum(kept)])
-                stop = start + len(block)
-                next_line = int(np.searchsorted(self.ends, stop, "right"))
-                (written + before[self.ends[line:next_line] - start]).tofile(ends_file)
+                next_line = int(np.searchsorted(self.ends, start + len(block), "right"))
+                ids, ends = renumbered(block, new, self.ends[line:next_line] - start)
+                ids.tofile(ids_file)
+                (ends + written).tofile(ends_file)
                 line = next_line
-                written += int(before[-1])
+                written += len(ids)
             np.full(len(self.ends) - line, written, np.int64).tofile(ends_file)
         return len(self.ids) - written
 
@@ -162,7 +157,7 @@ def write_store(
     tokeniser: Tokeniser,
     limit: int | None,
     report: Quiet,
-) -> tuple[int, int, int]:
+) -> tuple[Tally, int, int]:
     """Read a text once and write it as numbers.
 
     Args:
@@ -173,7 +168,7 @@ def write_store(
         report: is told how far it is.
 
     Returns:
-        How many words there are, how many different ones, and by how much counts may be too small.
+        The words, how many the text has, and by how much counts may be too small.
     """
     table = new_tally()
     with open(folder / "ids", "wb") as ids, open(folder / "ends", "wb") as ends:
@@ -184,7 +179,7 @@ def write_store(
             _write_lists(writer, source, tokeniser.lower, report)
         writer.settle()
     write_table(folder, table, writer.lost)
-    return writer.total, len(table), writer.lost
+    return table, writer.total, writer.lost
 
 
 def _write_text(writer: _Writer, source: TextSource, tokeniser: Tokeniser, report: Quiet) -> None:
@@ -233,10 +228,15 @@ def write_table(folder: Path, table: Tally, lost: int) -> None:
         json.dump({"format": FORMAT, "lost": lost}, file)
 
 
-def read_store(folder: Path, owner: object = None) -> tuple[Store, int]:
+def read_store(folder: Path, owner: object = None, table: Tally | None = None) -> tuple[Store, int]:
     """What ``write_store`` wrote, and by how much counts may be too small.
 
     Words that were forgotten and came again are counted anew.
+
+    Args:
+        folder: where it was written.
+        owner: what removes the folder.
+        table: the words, where they are still in memory.
 
     Raises:
         StoreError: where files are missing or do not fit one another.
@@ -245,9 +245,10 @@ def read_store(folder: Path, owner: object = None) -> tuple[Store, int]:
         facts = json.loads((folder / "corpus.json").read_text("utf-8"))
         if facts["format"] != FORMAT:
             raise ValueError(f"its format is {facts['format']!r}")
-        counts = np.fromfile(folder / "counts", np.int64)
-        words = (folder / "words").read_bytes()
-        table = restored(words, np.fromfile(folder / "word_ends", np.int64), counts)
+        if table is None:
+            counts = np.fromfile(folder / "counts", np.int64)
+            words = (folder / "words").read_bytes()
+            table = restored(words, np.fromfile(folder / "word_ends", np.int64), counts)
         ids, ends = mapped(folder / "ids", np.int32), mapped(folder / "ends", np.int64)
         if len(ends) and int(ends[-1]) != len(ids):
             raise ValueError(f"the last line ends at {ends[-1]} of {len(ids)} words")

@@ -12,6 +12,36 @@ from chainrule.embed.unicode_words import UnicodeWords, characters
 from chainrule.run import native
 
 
+def renumbered(
+    ids: np.ndarray, numbers: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give words other numbers, and leave out those that have none.
+
+    Args:
+        ids: int32, places in ``numbers``, or -1 for what is left out anyway.
+        numbers: int32, -1 for words that are left out.
+        ends: int64, rising offsets into ids.
+
+    Returns:
+        The numbers of the words that are kept, int32, and for each end how many of them are before
+        it, int64.
+
+    >>> new = np.array([1, -1, 0], np.int32)
+    >>> ids, ends = renumbered(np.array([0, 1, 2, -1, 0], np.int32), new, np.array([2, 5]))
+    >>> ids.tolist(), ends.tolist()
+    ([1, 0, 1], [1, 3])
+    """
+    if native.available():
+        import chainrule._native as core
+
+        parts = (np.ascontiguousarray(ids), np.ascontiguousarray(numbers), ends.astype(np.int64))
+        return _arrays(*core.words.renumbered(*parts))
+    # -1 reads the last entry.
+    found = np.append(numbers, np.int32(-1))[ids]
+    kept = found >= 0
+    return found[kept], np.concatenate([[0], np.cumsum(kept)])[ends]
+
+
 class Tally(Protocol):
     """Words with numbers from 0 on; reading a text numbers its words and counts them."""
 

@@ -16,7 +16,7 @@ namespace chainrule::words {
 // what is looked up again and again lies close together.
 class WordTable {
 public:
-    static constexpr size_t most_tokens = 32;
+    static constexpr size_t most_tokens = 64;
     // A word with its first eight bytes as a number: the first byte is the lowest, and zeros fill
     // up what is shorter.
     struct Token {
@@ -86,5 +86,13 @@ void read_spaced(WordTable& table, std::string_view text, std::vector<int32_t>& 
 // The text is UTF-8; bytes that are not are separators.
 void read_words(WordTable& table, std::string_view text, const WordRule& rule,
                 std::vector<int32_t>& ids, std::vector<int64_t>& ends);
+
+// Gives words other numbers, and leaves out those that have none.
+//
+// `ids` are places in `numbers`, or -1; a word is left out where it is -1 or its number is. `ends`
+// are offsets into ids, rising; each becomes the count of words before it that are kept. Returns
+// how many words were written to `kept`, which has room for all.
+int64_t renumber(const int32_t* ids, int64_t count, const int32_t* numbers, const int64_t* ends,
+                 int64_t end_count, int32_t* kept, int64_t* kept_ends);
 
 }  // namespace chainrule::words
