@@ -151,7 +151,9 @@ def test_an_optimiser_of_ones_own_sees_each_parameter() -> None:
     quiet(own, sine(), optimiser=Layerwise(0.1), rate=None)
     quiet(usual, sine(), optimiser=train.SGD(0.1), rate=None)
     assert seen == set(own.parameters())
-    assert_same(own, usual)
+    # The core may round the update of a single number otherwise than that of many in one loop.
+    for a, b in zip(weights(own), weights(usual), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
 def test_parameters_of_several_dtypes_keep_them() -> None:
