@@ -5,6 +5,7 @@
 #include <fstream>
 #include <memory>
 #include <queue>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -13,6 +14,12 @@ namespace {
 
 constexpr std::size_t block = 1 << 14;  // sums read from a file at a time
 constexpr int digit = 9;                // bits sorted by in a pass, at most
+
+#if defined(__GNUC__)
+#define CHAINRULE_PREFETCH(address) __builtin_prefetch(address, 1)
+#else
+#define CHAINRULE_PREFETCH(address) static_cast<void>(address)
+#endif
 
 [[noreturn]] void fail(const char* what, const std::filesystem::path& path) {
     throw std::runtime_error(std::string(what) + " " + path.string() +
@@ -90,74 +97,109 @@ PairCounter::PairCounter(const Counting& counting)
         if (cells_for(middle, size, triangle) <= room) low = middle;
         else high = middle - 1;
     }
-    start_.resize(static_cast<std::size_t>(size));
-    limit_.resize(static_cast<std::size_t>(size));
+    rows_.resize(static_cast<std::size_t>(size));
     std::int64_t cells = 0;
     for (std::int64_t i = 0; i < size; ++i) {
         const std::int64_t first = triangle ? i : 0, last = std::min(size, low / (i + 1));
-        start_[static_cast<std::size_t>(i)] = cells - first;
-        limit_[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(last);
+        rows_[static_cast<std::size_t>(i)] = {cells - first, static_cast<std::int32_t>(last)};
         cells += std::max<std::int64_t>(0, last - first);
     }
-    cells_.resize(static_cast<std::size_t>(cells));
+    // One at least, for places that are fetched and not used.
+    cells_.resize(static_cast<std::size_t>(cells) + 1);
+    touched_.resize(static_cast<std::size_t>(window));
+    coming_.resize(static_cast<std::size_t>(window));
     room_ = static_cast<std::size_t>(
         std::max<std::int64_t>(counting.memory / 4 / 8, 4 * std::int64_t{window}));
-    buffer_.reserve(room_);
+    buffer_ = std::make_unique_for_overwrite<std::uint64_t[]>(room_);
 }
 
 void PairCounter::count(const Corpus& corpus, std::int64_t begin, std::int64_t end) {
+    switch (counting_.sides) {
+        case Sides::both: return count_sides<Sides::both>(corpus, begin, end);
+        case Sides::left: return count_sides<Sides::left>(corpus, begin, end);
+        case Sides::right: return count_sides<Sides::right>(corpus, begin, end);
+    }
+}
+
+// Without branches that depend on words, which no processor foresees; and cells are changed one
+// centre later than they are fetched.
+template <Sides sides>
+void PairCounter::count_sides(const Corpus& corpus, std::int64_t begin, std::int64_t end) {
     const std::int32_t* const ids = corpus.ids;
     const std::int64_t* sentence =
         std::upper_bound(corpus.ends, corpus.ends + corpus.sentences, begin);
-    const auto window = static_cast<std::size_t>(counting_.window);
+    const Row* const rows = rows_.data();
+    double* const cells = cells_.data();
+    Touch *touched = touched_.data(), *coming = coming_.data();
+    std::int64_t touched_count = 0;
+    const auto touch = [&] {
+        for (std::int64_t k = 0; k < touched_count; ++k)
+            cells[touched[k].cell] += touched[k].weight;
+    };
     for (std::int64_t q = begin; q < end; ++q) {
         while (q >= *sentence) ++sentence;
         const std::int64_t start = sentence == corpus.ends ? 0 : sentence[-1];
-        const std::int64_t first = std::max(start, q - counting_.window);
-        if (buffer_.size() + window > room_) sort_buffer();
-        for (std::int64_t p = q - 1; p >= first; --p) {
-            std::int32_t row = ids[p], column = ids[q];
-            if (counting_.sides == Sides::left || (counting_.sides == Sides::both && row > column))
-                std::swap(row, column);
-            const auto i = static_cast<std::size_t>(row);
-            const auto distance = static_cast<std::uint64_t>(q - p);
-            if (column < limit_[i])
-                cells_[static_cast<std::size_t>(start_[i] + column)] += weight_[distance];
-            else
-                buffer_.push_back(((static_cast<std::uint64_t>(row) << word_bits_ |
-                                    static_cast<std::uint64_t>(column))
-                                   << distance_bits_) |
-                                  distance);
+        const std::int64_t reach = std::min<std::int64_t>(counting_.window, q - start);
+        if (used_ + static_cast<std::size_t>(reach) > room_) sort_buffer();
+        std::uint64_t* const codes = buffer_.get();
+        std::size_t used = used_;
+        std::int64_t count = 0;
+        const std::int32_t centre = ids[q];
+        for (std::int64_t d = 1; d <= reach; ++d) {
+            const std::int32_t other = ids[q - d];
+            const std::int32_t row = sides == Sides::both    ? std::min(centre, other)
+                                     : sides == Sides::right ? other
+                                                             : centre;
+            const std::int32_t column = sides == Sides::both    ? std::max(centre, other)
+                                        : sides == Sides::right ? centre
+                                                                : other;
+            const Row cells_of_row = rows[row];
+            const bool has_cell = column < cells_of_row.limit;
+            const std::int64_t cell = has_cell ? cells_of_row.start + column : 0;
+            CHAINRULE_PREFETCH(cells + cell);
+            coming[count] = {cell, weight_[static_cast<std::size_t>(d)]};
+            count += has_cell;
+            codes[used] = ((static_cast<std::uint64_t>(row) << word_bits_ |
+                            static_cast<std::uint64_t>(column))
+                           << distance_bits_) |
+                          static_cast<std::uint64_t>(d);
+            used += !has_cell;
         }
+        used_ = used;
+        touch();
+        std::swap(touched, coming);
+        touched_count = count;
     }
+    touch();
 }
 
 // Turns the buffer into a run. Pairs keep their order where they are equal, so sums are the same
 // whatever else there is.
 void PairCounter::sort_buffer() {
-    if (buffer_.empty()) return;
+    if (used_ == 0) return;
     const int bits = 2 * word_bits_, passes = (bits + digit - 1) / digit;
     const int width = (bits + passes - 1) / passes;
     const std::uint64_t mask = (std::uint64_t{1} << width) - 1;
-    sorted_.resize(buffer_.size());
+    if (!sorted_) sorted_ = std::make_unique_for_overwrite<std::uint64_t[]>(room_);
     for (int pass = 0; pass < passes; ++pass) {
         const int shift = distance_bits_ + pass * width;
         std::vector<std::size_t> place(mask + 2);
-        for (const std::uint64_t code : buffer_) ++place[(code >> shift & mask) + 1];
+        const std::span codes(buffer_.get(), used_);
+        for (const std::uint64_t code : codes) ++place[(code >> shift & mask) + 1];
         for (std::size_t i = 1; i < place.size(); ++i) place[i] += place[i - 1];
-        for (const std::uint64_t code : buffer_) sorted_[place[code >> shift & mask]++] = code;
+        for (const std::uint64_t code : codes) sorted_[place[code >> shift & mask]++] = code;
         buffer_.swap(sorted_);
     }
     Run& run = runs_.emplace_back();
     const std::uint64_t low = (std::uint64_t{1} << word_bits_) - 1;
     const std::uint64_t distances = (std::uint64_t{1} << distance_bits_) - 1;
-    for (const std::uint64_t code : buffer_) {
+    for (const std::uint64_t code : std::span(buffer_.get(), used_)) {
         const std::uint64_t words = code >> distance_bits_;
         const std::uint64_t pair = (words >> word_bits_) << 32 | (words & low);
         if (run.sums.empty() || run.sums.back().pair != pair) run.sums.push_back({pair, 0.0});
         run.sums.back().value += weight_[code & distances];
     }
-    buffer_.clear();
+    used_ = 0;
     close_run();
 }
 
@@ -206,11 +248,12 @@ void PairCounter::merge(Sink sink) const {
         }
         return sum;
     };
-    for (std::size_t i = 0; i < limit_.size(); ++i) {
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
         // A row's cells come before what has no cell.
         for (std::int32_t j = counting_.sides == Sides::both ? static_cast<std::int32_t>(i) : 0;
-             j < limit_[i]; ++j)
-            if (const double value = cells_[static_cast<std::size_t>(start_[i] + j)]; value != 0.0)
+             j < rows_[i].limit; ++j)
+            if (const double value = cells_[static_cast<std::size_t>(rows_[i].start + j)];
+                value != 0.0)
                 sink(i, static_cast<std::size_t>(j), value);
         while (!heap.empty() && cursors[heap.top()].sum().pair >> 32 == i) {
             const Sum sum = take();
@@ -221,8 +264,8 @@ void PairCounter::merge(Sink sink) const {
 
 std::int64_t PairCounter::finish(std::int64_t* row_ends) {
     sort_buffer();
-    buffer_ = {};
-    sorted_ = {};
+    buffer_.reset();
+    sorted_.reset();
     std::fill(row_ends, row_ends + counting_.vocabulary, 0);
     const bool both = counting_.sides == Sides::both;
     merge([&](std::size_t row, std::size_t column, double) {

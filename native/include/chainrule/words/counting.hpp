@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <vector>
 
 #include "chainrule/words/drawing.hpp"
@@ -54,7 +55,18 @@ private:
         std::filesystem::path file;  // where the sums are, if not here
     };
     class Cursor;
+    // Cells of a row: that of a column below `limit` is cells_[start + column].
+    struct Row {
+        std::int64_t start;
+        std::int32_t limit;
+    };
+    struct Touch {
+        std::int64_t cell;
+        double weight;
+    };
 
+    template <Sides sides>
+    void count_sides(const Corpus& corpus, std::int64_t begin, std::int64_t end);
     void sort_buffer();
     void close_run();
     template <class Sink>
@@ -63,13 +75,12 @@ private:
     Counting counting_;
     std::vector<double> weight_;  // by distance
     int word_bits_, distance_bits_;
-    // Cell `column` of row i is cells_[start_[i] + column], for columns below limit_[i].
-    std::vector<std::int64_t> start_;
-    std::vector<std::int32_t> limit_;
+    std::vector<Row> rows_;
     std::vector<double> cells_;
+    std::vector<Touch> touched_, coming_;  // cells of the last centre and of this one
     // Pairs that have no cell: row, column and distance in the bits of a number.
-    std::vector<std::uint64_t> buffer_, sorted_;
-    std::size_t room_;
+    std::size_t room_, used_ = 0;
+    std::unique_ptr<std::uint64_t[]> buffer_, sorted_;
     std::vector<Run> runs_;
     std::int64_t kept_ = 0;  // sums in memory
     int files_ = 0;
