@@ -89,6 +89,22 @@ private:
     double total_ = 0.0;
 };
 
+// Ones in the first lanes, by how many there are.
+alignas(32) constexpr float ones[columns + 1][lanes] = {
+    {}, {1}, {1, 1}, {1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1}};
+
+// A vector of the numbers for the lanes from `lane` on; where it is wider than they, of two rows.
+inline Vector of_lanes(const float* row, const float* next, int64_t lane) {
+    if constexpr (width <= lanes) {
+        return load(row + lane);
+    } else {
+        Vector both;
+        __builtin_memcpy(&both, row, lanes * sizeof(float));
+        __builtin_memcpy(reinterpret_cast<float*>(&both) + lanes, next, lanes * sizeof(float));
+        return both;
+    }
+}
+
 // Turns dots into what each pair moves by, -rate times the derivative. Without weights the pairs of
 // the first `count` lanes count once. One row more than m may be overwritten.
 template <bool weighted>
@@ -96,11 +112,6 @@ void errors(float* dots, float* weights, int64_t count, const float* labels, int
             Losses& given) {
     Losses losses = given;  // A copy can stay in registers.
     constexpr bool wide = width > lanes;
-    float answers[2 * lanes], there[2 * lanes];
-    for (int j = 0; j < 2 * lanes; ++j) {
-        answers[j] = labels[j % lanes];
-        there[j] = j % lanes < count ? 1.0f : 0.0f;
-    }
     for (int j = 0; j < lanes && wide && m % 2 == 1; ++j) {
         dots[m * lanes + j] = 0.0f;
         if constexpr (weighted) weights[m * lanes + j] = 0.0f;
@@ -108,7 +119,7 @@ void errors(float* dots, float* weights, int64_t count, const float* labels, int
     const Vector zero{}, one = splat(1.0f);
     for (int64_t k = 0; k < m * lanes; k += width) {
         const int64_t lane = wide ? 0 : k % lanes;
-        const Vector dot = load(dots + k), label = load(answers + lane);
+        const Vector dot = load(dots + k), label = of_lanes(labels, labels, lane);
         const Vector e = exp_of_negative<Vector, Whole>(dot < zero ? dot : -dot);
         const Vector larger = one / (one + e);  // the logistic function of |dot|
         const Vector error = label - (dot < zero ? one - larger : larger);
@@ -118,10 +129,9 @@ void errors(float* dots, float* weights, int64_t count, const float* labels, int
             store(dots + k, splat(rate) * weight * error);
             losses.add(weight * (linear + log_of_one_plus(e)), one);
         } else {
-            for (int j = lanes; j < 2 * lanes && wide && k + width > m * lanes; ++j)
-                there[j] = 0.0f;
+            const int64_t next = k + width <= m * lanes ? count : 0;
             store(dots + k, splat(rate) * error);
-            losses.add(linear, one + e * load(there + lane));
+            losses.add(linear, one + e * of_lanes(ones[count], ones[next], lane));
         }
     }
     given = losses;
@@ -219,6 +229,8 @@ inline int64_t block_start(int64_t block, int64_t targets) {
 
 // Cuts n targets into blocks that all m rows x meet; returns how many.
 inline int64_t cut_into_blocks(int64_t n, int64_t m, Scratch& scratch) {
+    scratch.blocks[0] = {0, n, 0, m};
+    if (n <= columns) return 1;
     const int64_t count = block_count(n);
     for (int64_t b = 0; b < count; ++b) {
         const int64_t start = block_start(b, n);

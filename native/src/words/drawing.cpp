@@ -12,6 +12,8 @@ constexpr std::uint64_t low_half = 0xffffffffu;
 // A negative that is a centre of its group is drawn again, so often at most.
 constexpr int attempts = 8;
 constexpr std::size_t slots = 2048;
+// So many targets are compared with each other.
+constexpr std::int64_t few = 8;
 // For how many groups random bits are there ahead.
 constexpr std::int64_t prepared = 16;
 
@@ -189,11 +191,17 @@ void Drawer::draw_targets(std::int64_t group) {
         high = std::max<std::int64_t>(high, last_.data()[w]);
     }
     bool named_twice = false;
-    ++stamp_;
-    for (std::int64_t t = start; t < count; ++t) {
-        std::uint64_t& stamp = stamps_.data()[static_cast<std::size_t>(targets[t]) % slots];
-        named_twice |= stamp == stamp_;
-        stamp = stamp_;
+    if (count - start <= few) {
+        for (std::int64_t t = start; t < count; ++t)
+            for (std::int64_t other = start; other < t; ++other)
+                named_twice |= targets[t] == targets[other];
+    } else {
+        ++stamp_;
+        for (std::int64_t t = start; t < count; ++t) {
+            std::uint64_t& stamp = stamps_.data()[static_cast<std::size_t>(targets[t]) % slots];
+            named_twice |= stamp == stamp_;
+            stamp = stamp_;
+        }
     }
     target_count_ = count;
     target_end_.data()[group] = count;

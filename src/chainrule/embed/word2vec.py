@@ -186,8 +186,9 @@ class Word2Vec(WordModel):
         o, count = self.options, len(self.vocabulary)
         self._input = tables.empty_table(count, o.vector_size)
         generator = np.random.default_rng(o.seed)
-        for row in self._input[:, : o.vector_size]:
-            row[:] = generator.random(o.vector_size, np.float32)
+        for start in range(0, count, 1024):  # So that no second table is in memory.
+            part = self._input[start : start + 1024, : o.vector_size]
+            part[:] = generator.random(part.shape, np.float32)
         self._input[:, : o.vector_size] -= 0.5
         self._input[:, : o.vector_size] *= 2.0 / o.vector_size
         self._output = tables.empty_table(self._node_offset + o.hs * (count - 1), o.vector_size)
