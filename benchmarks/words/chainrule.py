@@ -18,7 +18,7 @@ from chainrule.embed.corpus import Corpus  # noqa: E402
 from chainrule.embed.glove import GloVe  # noqa: E402
 from chainrule.embed.word2vec import Word2Vec  # noqa: E402
 from words.contestant import Learned, serve_learner  # noqa: E402
-from words.roster import COUNTING, GLOVE, SKIPGRAM, TREE, Setting  # noqa: E402
+from words.roster import CBOW, COUNTING, GLOVE, SKIPGRAM, TREE, Setting  # noqa: E402
 
 
 def learn(setting: Setting, text: Path) -> Learned:
@@ -78,6 +78,10 @@ def arithmetic(setting: dict[str, Any], text: str) -> float:
     for piece in pieces:
         for group in runner.windows(0, int(piece)).groups():
             count = len(group.contexts)
+            if setting["model"] == CBOW:  # Rows around a centre are summed first, and share after.
+                words = sum(len(contexts) for contexts in group.contexts)
+                operations += chosen.size * (6 * count * len(group.targets) + 2 * words)
+                continue
             rows = len(np.unique(np.concatenate(group.contexts)))
             own = count if count > 1 else 0
             met = rows * (len(group.targets) - own)
