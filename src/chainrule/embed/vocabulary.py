@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,8 +48,7 @@ class Vocabulary:
         order = np.argsort(-numbers, kind="stable")
         self.words: list[str] = [words[i] for i in order]
         self.counts: np.ndarray = numbers[order]
-        self.index: dict[str, int] = {word: i for i, word in enumerate(self.words)}
-        if len(self.index) != len(self.words):
+        if len(set(self.words)) != len(self.words):
             twice = next(word for word, n in Counter(self.words).items() if n > 1)
             raise VocabularyError(f"the word {twice!r} stands twice in the vocabulary")
         self.total: int = int(numbers.sum())
@@ -78,6 +78,11 @@ class Vocabulary:
 
     def __contains__(self, word: object) -> bool:
         return word in self.index
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The number of each word. Made when it is first asked for: training needs numbers alone."""
+        return {word: i for i, word in enumerate(self.words)}
 
     def __repr__(self) -> str:
         return f"Vocabulary({len(self):,} words, {self.total:,} of {self.raw_total:,} in the text)"
