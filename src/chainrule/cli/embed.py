@@ -87,10 +87,8 @@ _WHOLE = click.IntRange(1)
 @click.option(
     "--min-count",
     type=_WHOLE,
-    default=5,
-    show_default=True,
     metavar="COUNT",
-    help="Leave out rarer words.",
+    help="Leave out rarer words.  [default: 5; 25 without CORPUS]",
 )
 @click.option(
     "--sample",
@@ -216,7 +214,7 @@ def learn(text: Any, progress: bool, own: bool, **choices: Any) -> WordVectors:
     model = choices["model"]
     common = {
         "vector_size": choices["dim"],
-        "min_count": choices["min_count"],
+        "min_count": choices["min_count"] or (5 if own else 25),
         "seed": choices["seed"],
     }
     if choices["window"] is not None:
