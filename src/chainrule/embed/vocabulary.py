@@ -81,7 +81,7 @@ class Vocabulary:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """The number of each word. Made when it is first asked for: training needs numbers alone."""
+        """The number of each word; made when it is first asked for, since training needs none."""
         return {word: i for i, word in enumerate(self.words)}
 
     def __repr__(self) -> str:
