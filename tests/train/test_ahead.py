@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import signal
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from chainrule import nn
 from chainrule.errors import NonFiniteError
 from chainrule.run import native
 from chainrule.train import ahead, fit
+from chainrule.train.history import History
+from chainrule.train.progress import Bar
+from chainrule.train.schedules import Constant
 from chainrule.train.whole import WholeEpochs
 
 if not native.available():
@@ -111,6 +116,76 @@ def test_a_divergence_leaves_the_epochs_before_it(monkeypatch: pytest.MonkeyPatc
     assert history.reason == "diverged"
     assert history.epochs == history.steps // 5
     assert np.isfinite(history.losses).all()
+
+
+def test_a_divergence_names_its_own_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not the first of those that ran at once; the same where they ran one by one."""
+    data = INPUTS, INPUTS[:, :1] * 1e3
+    messages = []
+    for seconds in (1e6, 0.0):
+        monkeypatch.setattr(ahead, "SECONDS", seconds)
+        with pytest.raises(NonFiniteError) as caught:
+            fit(nn.MLP(5, [], 1, seed=0), "mse", data, batch_size=16, epochs=3000,
+                optimiser="sgd", rate=2.0, progress=False, executor="native")  # fmt: skip
+        messages.append(str(caught.value))
+        history = caught.value.history  # type: ignore[attr-defined]
+        assert history.epochs > 2
+        assert f"step {history.steps + 1} (epoch {history.epochs + 1})" in messages[-1]
+    assert messages[0] == messages[1]
+
+
+class Parts(nn.Module):
+    """States whose paths hold quotation marks."""
+
+    def __init__(self) -> None:
+        self.parts = {"a": nn.BatchNorm(5), "b": nn.Dense(5, 3, seed=1)}
+
+    def __call__(self, x: Any) -> Any:
+        return self.parts["b"](self.parts["a"](x))
+
+
+def test_states_in_a_dict_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+    for seconds in (1e6, 0.0):
+        monkeypatch.setattr(ahead, "SECONDS", seconds)
+        net = Parts()
+        fit(net, "cross_entropy", (INPUTS, CLASSES), batch_size=16, epochs=5, progress=False,
+            executor="native")  # fmt: skip
+        states.append({path: state.value for path, state in net.states().items()})
+    assert list(states[0]) == ["parts['a'].mean", "parts['a'].variance"]
+    for path, value in states[0].items():
+        np.testing.assert_array_equal(value, states[1][path])
+
+
+class RateByLosses(Constant):
+    """A schedule of one's own that is also one of those that know only the time."""
+
+    def __call__(self, epoch: float, losses: Any = ()) -> float:
+        return 1.0 / (1 + len(losses))
+
+
+def test_a_schedule_made_of_another_is_asked_after_each_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ahead, "SECONDS", 1e6)
+    _, history = trained("adam", schedule=RateByLosses(), rate=0.01, epochs=4)
+    np.testing.assert_allclose(history.rates, [0.01, 0.005, 0.01 / 3, 0.0025])
+
+
+def test_the_bar_shows_the_loss_of_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The console of the process is made once, for the terminal of the test that asks first.
+    monkeypatch.setattr("rich.progress.get_console", lambda: Console(file=io.StringIO()))
+    bar = Bar()
+    bar.start(2, 3, 0)
+    bar.steps(np.arange(6.0), 0.1)
+    history = History(nn.Module())
+    for loss in (1.0, 4.0):
+        history.losses.append(loss)
+        history.rates.append(0.1)
+        bar.epoch(history)
+    (task,) = bar._progress.tasks
+    bar.close()
+    assert task.completed == 6 and task.fields["numbers"].startswith("loss 4.0000")
 
 
 def test_ctrl_c_keeps_the_epochs_that_are_finished(monkeypatch: pytest.MonkeyPatch) -> None:

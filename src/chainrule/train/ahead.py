@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 SECONDS = 0.1
 # What the orders of examples and the weights that are kept may take.
 MOST_BYTES = 1 << 22
-# Schedules that know only the time, and not how the training goes.
-TIMED = Constant | Cosine | Exponential | StepDecay
+# Schedules that know only the time, and not how the training goes; a class made of one of them may
+# look at the losses.
+TIMED = (Constant, Cosine, Exponential, StepDecay)
 
 
 def epochs_ahead(trainer: Trainer, position: Position, history: History) -> int:
@@ -37,7 +38,7 @@ def epochs_ahead(trainer: Trainer, position: Position, history: History) -> int:
         or trainer.callbacks
         or trainer.patience is not None
         or trainer.checkpoint is not None
-        or not isinstance(trainer.schedule, TIMED)
+        or type(trainer.schedule) not in TIMED
     ):
         return 1
     arrays = (*position.parameters.values(), *position.states.values())

@@ -218,7 +218,7 @@ class Trainer:
     def rates(self, epoch: int, history: History) -> np.ndarray:
         """The learning rate of each step of an epoch."""
         rates = np.full(self.steps, self.optimiser.rate, float)
-        if not isinstance(self.schedule, Constant):
+        if type(self.schedule) is not Constant:
             for number in range(self.steps):
                 rates[number] *= self.schedule(epoch + number / self.steps, history.monitored)
         return rates
@@ -285,9 +285,9 @@ class Trainer:
         )
         if birth is None and math.isfinite(loss):
             return
-        raise NonFiniteError(
-            divergence.explain(birth, position.step + 1, position.epoch + 1, rate, batch[1])
-        )
+        # Of several epochs that run at once the position knows the first only.
+        epoch = position.step // self.steps + 1
+        raise NonFiniteError(divergence.explain(birth, position.step + 1, epoch, rate, batch[1]))
 
     def _validate(self, position: Position) -> tuple[float | None, dict[str, float]]:
         """(loss, metrics) on the validation data with the weights of now."""

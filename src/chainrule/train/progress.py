@@ -88,22 +88,24 @@ class Bar(Quiet):
         if now < self._due:
             return
         self._due = now + 0.1
-        self._show(rate)
+        self._show(self._total / max(self._count, 1), rate)
 
-    def _show(self, rate: float, **changes: Any) -> None:
-        mean = self._total / max(self._count, 1)
+    def _show(self, mean: float, rate: float, **changes: Any) -> None:
         numbers = f"loss {mean:.4f}  rate {rate:.3g}{self._latest}"
         self._progress.update(self._task, advance=self._ahead, numbers=numbers, **changes)
         self._ahead = 0
 
     def epoch(self, history: History) -> None:
-        """Name the next epoch and show the validation loss."""
+        """Name the next epoch and show the losses of the one before it."""
         if history.validation_losses:
             self._latest = (
                 f"  validation {history.validation_losses[-1]:.4f} (best {history.best_loss:.4f})"
             )
         number = min(history.epochs + 1, self._epochs)
-        self._show(history.rates[-1], description=f"epoch {number}/{self._epochs}")
+        # Not the mean of the steps since the last epoch: of several epochs at once all steps come
+        # before the first of them is told.
+        name = f"epoch {number}/{self._epochs}"
+        self._show(history.losses[-1], history.rates[-1], description=name)
         self._total, self._count = 0.0, 0
 
     def close(self) -> None:

@@ -202,11 +202,16 @@ class WholeEpochs:
     def _keeping(self, kept: Kept, done: int) -> tuple[int, int, dict[int, np.ndarray]]:
         """(steps in an epoch, steps to its end, position of an input -> where it is kept)."""
         epochs, rest = divmod(done, kept.steps)
-        arrays = {PARAMETERS: kept.parameters, STATES: kept.states}
+        trees = {PARAMETERS: Tree(kept.parameters), STATES: Tree(kept.states)}
+        arrays = {
+            (argument, path): array
+            for argument, tree in trees.items()
+            for path, array in zip(tree.paths, tree.leaves, strict=True)
+        }
         targets = {
-            number: arrays[argument][path.removeprefix("['").removesuffix("']")][epochs:]
+            number: arrays[argument, path][epochs:]
             for number, (argument, path, _) in enumerate(self._values)
-            if argument in arrays
+            if argument in trees
         }
         return kept.steps, kept.steps - rest, targets
 
