@@ -22,7 +22,11 @@ def written_whole(path: str | os.PathLike[str], mode: str = "w") -> Iterator[Any
     """
     place = Path(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-    handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    except OSError as error:
+        error.filename = os.fspath(place)
+        raise
     try:
         with os.fdopen(handle, mode, **text) as stream:  # type: ignore[call-overload]
             yield stream
@@ -33,6 +37,9 @@ def written_whole(path: str | os.PathLike[str], mode: str = "w") -> Iterator[Any
         # Temporary files are for their owner alone; results are as other new files are.
         os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, place)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        # A full disk does not say which file it was that had no room.
+        if isinstance(error, OSError) and error.filename in (None, temporary):
+            error.filename = os.fspath(place)
         raise

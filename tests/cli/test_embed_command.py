@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +180,100 @@ def test_a_file_that_exists_is_kept_without_force(
     assert kept.read_text() == "mine"
     assert main(["embed", "text.txt", "-o", "v.safetensors", "--quiet", "--force"]) == 0
     assert len(WordVectors.load(kept)) == 16
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("embed text.txt -o v.xyz", "v.xyz: its name does not say what to write"),
+        ("embed *.txt -o text.txt --force", "--vectors is the text itself, text.txt"),
+        ("embed . -o metadata.tsv", "--vectors is the text itself, metadata.metadata.tsv"),
+        ("embed text.vocab -o text.npy --force", "--vectors is the text itself, text.vocab"),
+        ("embed text.txt -o v.bin --checkpoint v.bin", "--checkpoint and --vectors are both"),
+        ("embed text.txt -o v.bin --checkpoint text.txt", "--checkpoint is the text itself"),
+        ("embed text.txt -o v.bin --checkpoint no/c.safetensors", "no is not a directory"),
+        ("embed text.txt - -o v.bin", "- is standard input"),
+        ("embed text.txt -o v.bin --seed 9223372036854775808", "is not in the range"),
+        ("embed text.txt -o v.bin --window 100001", "is not in the range"),
+        ("embed text.txt -o v.bin --negative 100001", "is not in the range"),
+        ("embed text.txt -o v.bin --threads 257", "is not in the range"),
+        ("embed text.txt -o v.bin --sample nan", "sample=nan"),
+        ("embed text.txt -o v.bin --rate nan", "alpha=nan"),
+        ("embed text.txt -o v.bin --model lsa --keep sum", "--keep is of no use to --model lsa"),
+        ("embed text.txt -o v.bin --output hierarchical --keep sum", "--keep sum needs"),
+    ],
+)
+def test_what_would_go_wrong_is_found_before_the_training(
+    command: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "text.vocab").write_text("a text of its own")
+    (folder / "metadata.metadata.tsv").write_text("mine")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert main(command.split()) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "epoch" not in captured.out and "Traceback" not in captured.err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_second_file_of_a_pair_is_not_overwritten(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "v.vocab").write_text("mine")
+    command = ["embed", "text.txt", "-o", "v.npy", "--dim", "4", "--quiet"]
+    assert main(command) == 2
+    assert "v.vocab exists" in capsys.readouterr().err
+    assert (folder / "v.vocab").read_text() == "mine"
+    assert main([*command, "--force"]) == 0
+    assert len(WordVectors.load("v.npy")) == 16
+
+
+def test_vectors_that_do_not_fit_their_file_are_saved_elsewhere(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "odd.txt").write_bytes(b"red \0 green\n" * 50)
+    assert main(["embed", "odd.txt", "-o", "v.bin", "--dim", "4", "--quiet"]) == 2
+    message = capsys.readouterr().err
+    assert "cannot hold the word '\\x00'" in message
+    [place] = folder.glob("v-*.safetensors")
+    assert message.strip().endswith(f"the vectors are in {place.name} instead")
+    assert sorted(WordVectors.load(place).words) == ["\0", "green", "red"]
+    assert not (folder / "v.bin").exists()
+
+
+@pytest.mark.parametrize("model", ["skipgram", "glove"])
+def test_the_vectors_that_are_kept(model: str) -> None:
+    found = {}
+    for which in ("input", "output", "sum"):
+        options = ["--model", model, "--keep", which, "--threads", "1", "--dim", "4", "--quiet"]
+        assert main(["embed", "text.txt", "-o", f"{which}.vec", *options]) == 0
+        found[which] = WordVectors.load(f"{which}.vec").vectors
+    assert not np.allclose(found["input"], found["output"])
+    np.testing.assert_allclose(found["sum"], found["input"] + found["output"], atol=1e-6)
+
+
+def test_a_small_rate_is_no_error() -> None:
+    options = ["--rate", "1e-5", "--dim", "4", "--quiet"]
+    assert main(["embed", "text.txt", "-o", "v.vec", *options]) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent differently elsewhere")
+def test_ctrl_c_saves_what_there_is_and_says_so(folder: Path) -> None:
+    command = ["embed", "text.txt", "-o", "v.vec", "--epochs", "1000000", "--checkpoint", "c.st"]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "chainrule", *command],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None and child.stderr is not None
+        for line in child.stdout:
+            if line.startswith("epoch 3 "):
+                child.send_signal(signal.SIGINT)
+                break
+        child.stdout.read()
+        complaints = child.stderr.read()
+    assert child.returncode == 0
+    assert complaints.startswith("stopped by Ctrl-C in epoch ") and complaints.count("\n") == 1
+    assert len(WordVectors.load("v.vec")) == 16
+    assert (folder / "c.st").exists()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainrule.embed.model import MOST
 from chainrule.errors import ChainruleError
 from chainrule.run import native
 from chainrule.tabular.files import check_writable
@@ -16,6 +18,7 @@ from chainrule.tabular.files import check_writable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from chainrule.embed.model import WordModel
     from chainrule.embed.vectors import WordVectors
 
 EPILOG = """\
@@ -36,6 +39,7 @@ MODELS = ("skipgram", "cbow", "glove", "lsa")
 OUTPUTS = ("negative", "hierarchical", "softmax")
 # Words whose neighbours are printed where the text is the documentation of libraries.
 SHOWN = ("gradient", "matrix", "socket", "thread", "integer", "probability")
+TABLES = ("input", "output", "sum")
 _WHOLE = click.IntRange(1)
 
 
@@ -74,7 +78,7 @@ _WHOLE = click.IntRange(1)
 )
 @click.option(
     "--window",
-    type=_WHOLE,
+    type=click.IntRange(1, MOST["window"]),
     metavar="COUNT",
     help="Words on each side.  [default: 5; 15 with glove]",
 )
@@ -100,7 +104,7 @@ _WHOLE = click.IntRange(1)
 )
 @click.option(
     "--negative",
-    type=_WHOLE,
+    type=click.IntRange(1, MOST["negative"]),
     default=5,
     show_default=True,
     metavar="COUNT",
@@ -118,10 +122,15 @@ _WHOLE = click.IntRange(1)
     help="Four windows share their negatives: quicker; analogies may suffer where "
     "training is short.",
 )
-@click.option("--threads", type=_WHOLE, metavar="COUNT", help="[default: one for each core]")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, MOST["workers"]),
+    metavar="COUNT",
+    help="[default: one for each core]",
+)
 @click.option(
     "--seed",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 2**63 - 1),
     default=1,
     show_default=True,
     metavar="NUMBER",
@@ -145,6 +154,12 @@ _WHOLE = click.IntRange(1)
     default="strict",
     show_default=True,
     help="What to do with bytes that are not UTF-8.",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(TABLES),
+    help="Which vectors are saved: of words as they are read, as they are predicted, or the sum "
+    "of both.  [default: input; sum with glove]",
 )
 @click.option(
     "--checkpoint",
@@ -172,7 +187,7 @@ def embed(
         choices["model"] = "skipgram" if corpus or native.available() else "lsa"
     _check(corpus, destination, force, choices)
     if choices["threads"] is None:
-        choices["threads"] = os.cpu_count() or 1
+        choices["threads"] = min(os.cpu_count() or 1, MOST["workers"])
 
     from chainrule.embed.corpus import Corpus
     from chainrule.embed.docstrings import Docstrings
@@ -181,8 +196,7 @@ def embed(
     console = make_console()
     settings = {name: choices[name] for name in ("tokens", "lower", "column", "errors")}
     if corpus:
-        source: Any = corpus[0] if len(corpus) == 1 else [Path(name) for name in corpus]
-        text = Corpus(source, progress=not quiet, **settings)
+        text = Corpus(_source(corpus), progress=not quiet, **settings)
     else:
         if not quiet:
             console.print("Reading the documentation of the Python libraries on this machine.")
@@ -194,7 +208,7 @@ def embed(
             highlight=False,
         )
     vectors = learn(text, not quiet, bool(corpus), **choices)
-    vectors.save(destination)
+    destination = _saved(vectors, destination)
     if not quiet:
         _show_neighbours(console, vectors, SHOWN if not corpus else ())
         word = next((word for word in SHOWN if word in vectors), vectors.index_to_key[-1])
@@ -219,6 +233,7 @@ def learn(text: Any, progress: bool, own: bool, **choices: Any) -> WordVectors:
     }
     if choices["window"] is not None:
         common["window"] = choices["window"]
+    keep = choices["keep"]
     if model == "lsa":
         from chainrule.embed.lsa import LSA
 
@@ -237,11 +252,12 @@ def learn(text: Any, progress: bool, own: bool, **choices: Any) -> WordVectors:
         # The authors' 100 is for billions of words.
         x_max = 100.0 if text.total > 10**9 else 10.0
         more = {} if rate is None else {"eta": rate}
-        return GloVe(text, x_max=x_max, **common, **training, **more).vectors
-    from chainrule.embed.word2vec import Word2Vec
+        return _learned(GloVe(text, x_max=x_max, **common, **training, **more), keep)
+    from chainrule.embed.word2vec import Options, Word2Vec
 
     layer = choices["layer"]
-    return Word2Vec(
+    final_rate = {} if rate is None else {"min_alpha": min(Options.min_alpha, rate)}
+    trained = Word2Vec(
         text,
         sg=int(model == "skipgram"),
         hs=int(layer == "hierarchical"),
@@ -251,9 +267,62 @@ def learn(text: Any, progress: bool, own: bool, **choices: Any) -> WordVectors:
         alpha=rate,
         share_negatives=4 if choices["fast"] else 1,
         deterministic=choices["deterministic"],
+        **final_rate,
         **common,
         **training,
-    ).vectors
+    )
+    return _learned(trained, keep)
+
+
+def _learned(model: WordModel, keep: str | None) -> WordVectors:
+    """The vectors that are asked for; where Ctrl-C came first, a line that says so."""
+    from chainrule.embed.vectors import WordVectors
+
+    history = model.history
+    if history.interrupted:
+        if not model.begun:
+            raise KeyboardInterrupt
+        click.echo(
+            f"stopped by Ctrl-C in epoch {history.epochs + 1}: the vectors are saved as they are",
+            err=True,
+        )
+    if keep is None:
+        return model.vectors
+    words = model.vocabulary
+    return WordVectors(words.words, model.table(keep), words.counts, index=words.index)
+
+
+def _saved(vectors: WordVectors, destination: Path) -> Path:
+    """Save vectors; where they do not fit there, somewhere else, for they took long to learn.
+
+    Raises:
+        ChainruleError: naming the reason and the other file.
+    """
+    try:
+        vectors.save(destination)
+        return destination
+    except (ChainruleError, OSError) as error:
+        reason = error
+    for folder in (destination.parent, Path(tempfile.gettempdir())):
+        place = None
+        try:
+            handle, name = tempfile.mkstemp(".safetensors", f"{destination.stem}-", folder)
+            os.close(handle)
+            place = folder / Path(name).name
+            vectors.save(place)
+        except (ChainruleError, OSError):
+            if place is not None:
+                place.unlink(missing_ok=True)
+            continue
+        raise ChainruleError(f"{_line(reason)}; the vectors are in {place} instead")
+    raise ChainruleError(f"{_line(reason)}; there was no room for them elsewhere")
+
+
+def _line(error: Exception) -> str:
+    """An error as the command line prints it."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def default_destination(corpus: tuple[str, ...]) -> Path:
@@ -270,14 +339,37 @@ def default_destination(corpus: tuple[str, ...]) -> Path:
     return Path(f"{Path(first).name.split('.')[0] or 'text'}.safetensors")
 
 
+def _source(corpus: tuple[str, ...]) -> Any:
+    """What a ``Corpus`` takes for the names that were typed."""
+    if len(corpus) > 1 and "-" in corpus:
+        raise ChainruleError("- is standard input, and cannot stand among other texts")
+    return corpus[0] if len(corpus) == 1 else [Path(name) for name in corpus]
+
+
 def _check(
     corpus: tuple[str, ...], destination: Path, force: bool, choices: dict[str, Any]
 ) -> None:
     """What would be an error after hours is one before."""
-    for name in corpus:
-        if Path(name).exists() and Path(name).resolve() == destination.resolve():
-            raise ChainruleError(f"--vectors is the text itself, {name}: give another name")
-    check_writable(destination, force=force)
+    from chainrule.embed.formats import files_of
+    from chainrule.embed.sources import TextSource, source_of
+
+    written = {path.resolve(): "--vectors" for path in files_of(destination)}
+    checkpoint = choices["checkpoint"]
+    if checkpoint is not None:
+        if checkpoint.resolve() in written:
+            raise ChainruleError(
+                f"--checkpoint and --vectors are both {checkpoint}: give one another name"
+            )
+        written[checkpoint.resolve()] = "--checkpoint"
+    source = source_of(_source(corpus), choices["column"]) if corpus else None
+    for path in source.paths if isinstance(source, TextSource) else ():
+        if path.resolve() in written:
+            option = written[path.resolve()]
+            raise ChainruleError(f"{option} is the text itself, {path}: give another name")
+    for path in files_of(destination):
+        check_writable(path, force=force)
+    if checkpoint is not None:
+        check_writable(checkpoint, force=True)
     word2vec = choices["model"] in ("skipgram", "cbow")
     for option, value in (
         ("--output", choices["layer"] != "negative"),
@@ -294,6 +386,13 @@ def _check(
         for option in ("epochs", "rate", "checkpoint"):
             if choices[option] is not None:
                 raise ChainruleError(f"--{option} is of no use to --model lsa, which has no epochs")
+        if choices["keep"] is not None:
+            raise ChainruleError("--keep is of no use to --model lsa, which has one table")
+    if choices["layer"] == "hierarchical" and choices["keep"] in ("output", "sum"):
+        raise ChainruleError(
+            f"--keep {choices['keep']} needs --output negative or softmax: with hierarchical "
+            "words have input vectors only"
+        )
     if not corpus and choices["column"] is not None:
         raise ChainruleError("--column needs a CSV or Parquet file as CORPUS")
 

@@ -172,9 +172,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(str(error))
     except OSError as error:
         # The disk is full, a directory is not writable: the user's to mend, and it names the file.
-        if error.filename is None or error.strerror is None:
+        if error.strerror is None:
             raise
-        return _report(f"{error.filename}: {error.strerror}")
+        return _report(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except MemoryError as error:
+        return _report(f"there is not enough memory: {error}" if str(error) else "out of memory")
     return result if isinstance(result, int) else 0
 
 

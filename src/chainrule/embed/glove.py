@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.embed import glove_descent
 from chainrule.embed.counts import MEMORY, SIDES, WEIGHTS, CountError, cooccurrences
 from chainrule.embed.glove_descent import Side, arranged, descent
-from chainrule.embed.model import Callbacks, ModelError, WordModel, encoded_by
+from chainrule.embed.model import Callbacks, ModelError, WordModel, check_limits, encoded_by
 from chainrule.embed.training import History, Runner
 from chainrule.nn.checks import positive_whole, seed_of
 
@@ -40,6 +40,7 @@ class Options:
         for name in ("vector_size", "window", "epochs", "workers"):
             positive_whole(getattr(self, name), name)
         seed_of(self.seed)
+        check_limits(self)
         if self.min_count < 0:
             raise ModelError(f"min_count={self.min_count} must not be below 0")
         if not self.x_max > 0 or not self.eta > 0 or not self.alpha >= 0:

@@ -20,10 +20,23 @@ from chainrule.nn.checks import positive_whole
 from chainrule.train.checkpoints import CheckpointError, read_arrays
 
 Callbacks = Sequence[Callable[[History], Any]]
+# What the kernels have room for.
+MOST = {"window": 100_000, "negative": 100_000, "share_negatives": 1000, "workers": 256}
 
 
 class ModelError(ChainruleError, ValueError):
     """Settings or words that a model of words cannot be trained with."""
+
+
+def check_limits(options: Any) -> None:
+    """Raise ``ModelError`` for settings that the kernels have no room for, and for odd shares."""
+    for name, most in MOST.items():
+        value = getattr(options, name, 0)
+        if not isinstance(value, int | np.integer) or value > most:
+            raise ModelError(f"{name}={value!r} must be a whole number of at most {most:,}")
+    sample = getattr(options, "sample", 0.0)
+    if not 0 <= sample < np.inf:
+        raise ModelError(f"sample={sample!r} must be a number of at least 0; 0 thins out nothing")
 
 
 class WordModel:
@@ -120,6 +133,11 @@ class WordModel:
         result = np.zeros(len(self.vocabulary), np.uint8)
         result[places] = frozen[: len(places)]
         return result
+
+    @property
+    def begun(self) -> bool:
+        """Whether any training was done."""
+        return self._position.epoch > 0 or self._position.piece > 0
 
     # ----- vectors --------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.embed import tables
 from chainrule.embed.descent import Descent, Material, Settings, descent
-from chainrule.embed.model import Callbacks, ModelError, WordModel, encoded_by
+from chainrule.embed.model import Callbacks, ModelError, WordModel, check_limits, encoded_by
 from chainrule.embed.sampling import alias_table, keep_thresholds
 from chainrule.embed.training import History
 from chainrule.embed.windows import Drawing
@@ -39,6 +39,7 @@ class Options:
         for name in ("vector_size", "workers", "epochs", "negative"):
             positive_whole(getattr(self, name), name)
         seed_of(self.seed)
+        check_limits(self)
         if self.min_count < 0 or not self.contrast >= 0:
             raise ModelError(
                 f"min_count={self.min_count} and contrast={self.contrast} must not be below 0"

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.embed import tables
 from chainrule.embed.descent import Descent, Material, Settings, descent
 from chainrule.embed.encoded import EncodedCorpus
-from chainrule.embed.model import Callbacks, ModelError, WordModel, encoded_by
+from chainrule.embed.model import Callbacks, ModelError, WordModel, check_limits, encoded_by
 from chainrule.embed.sampling import alias_table, huffman, keep_thresholds
 from chainrule.embed.training import History
 from chainrule.embed.windows import Drawing
@@ -50,6 +50,7 @@ class Options:
         for name in ("vector_size", "window", "workers", "epochs", "share_negatives"):
             positive_whole(getattr(self, name), name)
         seed_of(self.seed)
+        check_limits(self)
         if self.negative < 0 or self.min_count < 0:
             raise ModelError(
                 f"negative={self.negative} and min_count={self.min_count} must not be below 0"

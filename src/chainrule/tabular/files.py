@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from chainrule.tabular.errors import TableError
@@ -28,5 +29,11 @@ def check_writable(path: str | os.PathLike[str], *, force: bool) -> None:
         raise TableError(f"{place} exists: give another name, or --force to overwrite it")
     if not folder.is_dir():
         raise TableError(f"{folder} is not a directory: make it first")
-    if not os.access(folder, os.W_OK):
-        raise TableError(f"{place} cannot be written: {folder} is closed to writing")
+    try:
+        # Whoever may do anything still cannot write everywhere, so it is tried.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise TableError(
+            f"{place} cannot be written: {folder} is closed to writing ({error.strerror})"
+        ) from None

@@ -50,16 +50,42 @@ def read(path: Path, form: str | None, policy: Policy) -> VectorTable:
     return table
 
 
+def form_named(path: Path) -> str:
+    """The form that the end of a file's name stands for.
+
+    Raises:
+        VectorsError: where it stands for none.
+
+    >>> form_named("news.vec")
+    'fasttext'
+    """
+    ending = FilePath(path).suffix.lower()
+    if ending not in ENDINGS:
+        raise VectorsError(
+            f"{path}: its name does not say what to write; let it end with one of "
+            f"{', '.join(ENDINGS)}, or give format="
+        )
+    return ENDINGS[ending]
+
+
+def files_of(path: Path) -> list[FilePath]:
+    """All files that ``write`` makes for this name: one, or two for a pair.
+
+    >>> [file.name for file in files_of("news.npy")]
+    ['news.npy', 'news.vocab']
+    """
+    form = form_named(path)
+    if form == "numpy":
+        return [FilePath(path), _module(form).vocabulary_of(path)]
+    if form == "projector":
+        return [FilePath(path), _module(form).metadata_of(path)]
+    return [FilePath(path)]
+
+
 def write(path: Path, form: str | None, table: VectorTable) -> None:
     """Write a file in a form that is given, or that its name ends with."""
     if form is None:
-        ending = FilePath(path).suffix.lower()
-        if ending not in ENDINGS:
-            raise VectorsError(
-                f"{path}: its name does not say what to write; let it end with one of "
-                f"{', '.join(ENDINGS)}, or give format="
-            )
-        form = ENDINGS[ending]
+        form = form_named(path)
     if not len(table.words) or not table.vectors.shape[1]:
         raise VectorsError(f"{path}: there are no vectors to write")
     _module(form).write(path, table)
