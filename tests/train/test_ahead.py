@@ -208,6 +208,24 @@ def test_ctrl_c_keeps_the_epochs_that_are_finished(monkeypatch: pytest.MonkeyPat
         np.testing.assert_array_equal(parameter.value, other.parameters()[path].value)
 
 
+def test_ctrl_c_while_epochs_are_told_keeps_the_best_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ahead, "SECONDS", 1e6)
+
+    def told(self: Any, history: History) -> None:
+        if history.epochs == 9:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("chainrule.train.progress.Quiet.epoch", told)
+    net, history = trained("adam")
+    assert history.interrupted and history.epochs == history.best_epoch == 9
+    monkeypatch.undo()
+    other, _ = trained("adam", epochs=9)
+    for path, parameter in net.parameters().items():
+        np.testing.assert_array_equal(parameter.value, other.parameters()[path].value)
+
+
 def test_copies_that_do_not_fit_are_refused() -> None:
     buffers = [(core.BUFFERS["updated_input"], 16, None)]
     program = core.Program(buffers, [], [], 0)

@@ -301,3 +301,15 @@ def test_a_model_is_not_a_checkpoint(tmp_path: Path) -> None:
         CheckpointError, match="holds a chainrule model 1, not a chainrule training"
     ):
         run(tmp_path / "run", 1)
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "run", 1)
+    content = (tmp_path / "run").read_bytes()
+    assert content.count(b"chainrule training 2") == 1
+    content = content.replace(b"chainrule training 2", b"chainrule training 1")
+    (tmp_path / "run").write_bytes(content)
+    with pytest.raises(
+        CheckpointError, match=r"chainrule training 1, not a chainrule training 2; another version"
+    ):
+        run(tmp_path / "run", 2)

@@ -67,15 +67,17 @@ def run_ahead(
         finished = (position.step - first) // trainer.steps
         seconds = (time.perf_counter() - start) / max(finished, 1)
         best = -1
-        for number in range(finished):
-            part = slice(number * trainer.steps, (number + 1) * trainer.steps)
-            history.losses.append(trainer.mean_loss(orders[number], losses[part]))
-            history.rates.append(float(rates[part][-1]))
-            history.seconds.append(seconds)
-            position.epoch += 1
-            history.steps = first + part.stop
-            if history.losses[-1] < history.best_loss - trainer.least_change:
-                history.best_epoch, best = position.epoch, number
-            report.epoch(history)
-        if best >= 0:
-            position.best = trainer.values_of(*kept.after(best))
+        try:
+            for number in range(finished):
+                part = slice(number * trainer.steps, (number + 1) * trainer.steps)
+                history.losses.append(trainer.mean_loss(orders[number], losses[part]))
+                history.rates.append(float(rates[part][-1]))
+                history.seconds.append(seconds)
+                position.epoch += 1
+                history.steps = first + part.stop
+                if history.losses[-1] < history.best_loss - trainer.least_change:
+                    history.best_epoch, best = position.epoch, number
+                report.epoch(history)
+        finally:  # Telling how it goes may be what Ctrl-C ends.
+            if best >= 0:
+                position.best = trainer.values_of(*kept.after(best))

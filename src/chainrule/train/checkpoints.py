@@ -264,7 +264,9 @@ def read_arrays(
     found = metadata.get("format", "")
     if found != format_name:
         what = f"holds a {found}" if found else "was not written by chainrule"
-        raise CheckpointError(f"{path} {what}, not a {format_name}")
+        same_kind = found.rpartition(" ")[0] == format_name.rpartition(" ")[0]
+        advice = "; another version of chainrule wrote it: use that one, or begin a new file"
+        raise CheckpointError(f"{path} {what}, not a {format_name}{advice if same_kind else ''}")
     try:
         return arrays, json.loads(metadata["header"])
     except (KeyError, ValueError):
