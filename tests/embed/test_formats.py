@@ -132,7 +132,7 @@ def test_many_rows_are_read_in_pieces(
 
 
 def test_a_models_file_is_read(tmp_path: Path) -> None:
-    model = Word2Vec([["a", "b", "c"]] * 10, vector_size=9, epochs=1, workers=1, progress=False)
+    model = Word2Vec([["a", "b", "c"]] * 10, vector_size=9, sample=0, workers=1, progress=False)
     model.save(tmp_path / "model.safetensors")
     read = WordVectors.load(tmp_path / "model.safetensors")
     assert read.words == model.vocabulary.words

@@ -100,7 +100,8 @@ def test_lengths_beyond_float32s_squares(scale: float, row: int) -> None:
 
 
 def test_the_models_vectors_share_its_memory() -> None:
-    model = Word2Vec([["a", "b", "c"]] * 10, vector_size=9, epochs=1, workers=1, progress=False)
+    text = [["a", "b", "c"]] * 10
+    model = Word2Vec(text, vector_size=9, sample=0, epochs=1, workers=1, progress=False)
     vectors = model.vectors
     assert np.shares_memory(vectors.vectors, model.table())
     assert vectors.words == model.vocabulary.words
@@ -228,7 +229,7 @@ def test_numbers_that_are_not_finite_are_named(bad: float) -> None:
         ({}, "no word to be similar to"),
         ({"positive": np.zeros(3)}, r"shape \(7,\) here, not \(3,\)"),
         ({"positive": "word1", "restrict_vocab": -1}, "no words of the places 0 to -1"),
-        ({"positive": "word1", "topn": -1}, "topn=-1 is below 0"),
+        ({"positive": "word1", "topn": -1}, "topn=-1 must be a whole number"),
     ],
     ids=["nothing", "shape", "places", "count"],
 )
@@ -315,3 +316,29 @@ def test_relative_similarity(vectors: WordVectors) -> None:
 def test_lists_that_are_empty_or_do_not_fit(vectors: WordVectors, ask: object) -> None:
     with pytest.raises(VectorsError):
         ask(vectors)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_question_that_is_not_finite_is_refused(odd: float) -> None:
+    vectors = WordVectors(["a", "b"], [[1, 2], [3, 4]])
+    query = np.array([odd, 1.0])
+    for ask in (vectors.similar_by_vector, vectors.most_similar_cosmul, vectors.distances):
+        with pytest.raises(VectorsError, match="not finite"):
+            ask(query)
+
+
+@pytest.mark.parametrize("topn", [-1, 2.5, "3"])
+def test_topn_is_a_whole_number(topn: object) -> None:
+    vectors = WordVectors(["a", "b"], [[1, 2], [3, 4]])
+    for ask in (vectors.most_similar, vectors.most_similar_cosmul, vectors.most_similar_batch):
+        with pytest.raises(VectorsError, match="topn="):
+            ask(["a"], topn=topn)
+
+
+def test_vectors_are_real_numbers_and_keys_are_words() -> None:
+    for table in ([["x"]], [[1j]]):
+        with pytest.raises(VectorsError, match="real numbers"):
+            WordVectors(["a"], table)
+    for key in (None, 1.5, slice(0, 1)):
+        with pytest.raises(VectorsError, match="a key is a word"):
+            WordVectors(["a"], [[1]])[key]

@@ -137,3 +137,9 @@ def test_saving_is_all_or_nothing(tmp_path: Path) -> None:
         Vocabulary(["\ud800"], [1]).save(path)
     assert content(Vocabulary.load(path)) == content(WORDS)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("counts", [[-1], [1.5], [float("nan")], [True]])
+def test_counts_are_whole_numbers(counts: list[float]) -> None:
+    with pytest.raises(VocabularyError, match="whole numbers"):
+        Vocabulary(["a"], counts)

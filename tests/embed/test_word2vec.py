@@ -314,7 +314,72 @@ def test_training_before_a_vocabulary_and_on_another_one() -> None:
         trained.train(EncodedCorpus(np.zeros(1, np.int32), np.ones(1, np.int64), other))
 
 
-def test_a_vocabulary_of_one_word_trains_nothing_and_does_not_crash() -> None:
-    trained = model([["red"] * 20], epochs=1)
-    assert np.isfinite(trained.table()).all()
-    assert np.isfinite(model([["red"] * 20], epochs=1, hs=1, negative=0).table()).all()
+@pytest.mark.parametrize("options", [{}, {"hs": 1, "negative": 0}])
+def test_a_vocabulary_of_one_word_does_not_crash(options: dict[str, object]) -> None:
+    untrained = model([["red", "green"] * 20], epochs=1, **options)
+    untrained.build_vocab([["red"] * 20])
+    try:
+        untrained.train([["red"] * 20], epochs=1, progress=False)
+    except ModelError as error:
+        assert "nothing was learned" in str(error)
+    assert np.isfinite(untrained.table()).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": 10**9}, "window=1000000000 must be a whole number of at most 100,000"),
+        ({"negative": 2.5}, "negative=2.5 must be a whole number"),
+        ({"negative": 10**9}, "at most 100,000"),
+        ({"workers": 10**6}, "workers=1000000"),
+        ({"share_negatives": 1001}, "share_negatives=1001"),
+        ({"sample": float("nan")}, "sample=nan"),
+        ({"sample": -1.0}, "sample=-1.0"),
+    ],
+)
+def test_settings_that_the_kernels_have_no_room_for(
+    options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        model(**options)
+
+
+def test_sentences_that_are_strings_are_not_taken_for_lists_of_letters() -> None:
+    lines = ["red green blue"] * 10
+    for call in (Vocabulary.of, model, lambda text: encode(text, Vocabulary(["r"], [1]))):
+        with pytest.raises(VocabularyError, match="'red green blue' is a str"):
+            call(lines)
+
+
+def test_an_empty_text_is_called_so() -> None:
+    with pytest.raises(ModelError, match="the text has no words"):
+        model([])
+
+
+@pytest.mark.parametrize(
+    ("text", "sample"), [([["red"], ["green"]] * 50, 0), ([["red", "green"]] * 50, 1e-9)]
+)
+def test_a_training_that_learns_nothing_is_an_error(text: object, sample: float) -> None:
+    with pytest.raises(ModelError, match="nothing was learned"):
+        model(text, sample=sample, epochs=2)
+
+
+def test_a_checkpoint_goes_on_for_as_many_epochs_as_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    assert model(epochs=2, checkpoint=path).history.epochs == 2
+    longer = model(epochs=5, checkpoint=path)
+    assert longer.history.epochs == 5
+    assert longer.history.rates[2] > longer.history.rates[-1] > 0
+    same = model(epochs=5, checkpoint=path)
+    np.testing.assert_array_equal(same.table(), longer.table())
+    assert model(epochs=3, checkpoint=path).history.epochs == 5
+
+
+def test_the_sum_is_frozen_by_both_tables() -> None:
+    trained = model(epochs=1)
+    before = trained.table("sum").copy()
+    trained.freeze(["red"], "sum")
+    trained.train(sentences(), epochs=1, progress=False)
+    red, one = trained.vocabulary.index["red"], trained.vocabulary.index["one"]
+    np.testing.assert_array_equal(trained.table("sum")[red], before[red])
+    assert not np.array_equal(trained.table("sum")[one], before[one])

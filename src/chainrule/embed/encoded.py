@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from chainrule.embed.vocabulary import Vocabulary, VocabularyError
+from chainrule.embed.vocabulary import Vocabulary, VocabularyError, words_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def encode(sentences: Iterable[Iterable[str]], vocabulary: Vocabulary) -> Encode
         nonlocal seen, count
         index = vocabulary.index
         for sentence in sentences:
-            for word in sentence:
+            for word in words_of(sentence):
                 seen += 1
                 place = index.get(word)
                 if place is not None:

@@ -102,6 +102,7 @@ class GloVe(WordModel):
     FORMAT = "chainrule glove 1"
     OPTIONS = Options
     UNIT = "pairs"
+    KEPT = "sum"
 
     def __init__(
         self,

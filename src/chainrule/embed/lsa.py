@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.embed.counts import MEMORY, CountError, cooccurrences, documents_by_words
-from chainrule.embed.model import ModelError, encoded_by, vocabulary_of
+from chainrule.embed.model import ModelError, encoded_by, too_rare, vocabulary_of
 from chainrule.embed.pmi import pmi
 from chainrule.embed.vectors import WordVectors
 from chainrule.nn.checks import positive_whole, seed_of
@@ -94,7 +94,7 @@ class LSA:
             return
         vocabulary = vocabulary_of(sentences, min_count)
         if not len(vocabulary):
-            raise ModelError(f"no word of the text occurs min_count={min_count} times or more")
+            raise ModelError(too_rare(vocabulary, min_count))
         if contexts == "documents":
             counts = documents_by_words(sentences, vocabulary.words)
         else:
@@ -102,6 +102,8 @@ class LSA:
             counts = cooccurrences(
                 corpus, window, sides=sides, weights=weights, memory=memory, folder=folder
             )
+        if not counts.nnz:
+            raise ModelError("no two known words of the text stand in one window")
         if measure == "ppmi":
             counts = pmi(counts, shift=shift, smoothing=smoothing)
         elif measure == "logarithms":

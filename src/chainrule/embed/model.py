@@ -55,6 +55,8 @@ class WordModel:
     OPTIONS: ClassVar[type]
     # What an epoch is counted in.
     UNIT: ClassVar[str] = "words"
+    # The table that ``vectors`` gives.
+    KEPT: ClassVar[str] = "input"
 
     options: Any
     vocabulary: Vocabulary
@@ -116,9 +118,7 @@ class WordModel:
             total = self.vocabulary.raw_total + found.raw_total
             found = Vocabulary(list(counts), list(counts.values()), total)
         if not len(found):
-            raise ModelError(
-                f"no word of the text occurs min_count={self.options.min_count} times or more"
-            )
+            raise ModelError(too_rare(found, self.options.min_count))
         before, old = self.vocabulary, self._arrays()
         self.vocabulary = found
         self._make_tables()
@@ -156,6 +156,11 @@ class WordModel:
         words, index = self.vocabulary.words, self.vocabulary.index
         return WordVectors(words, self.table(), self.vocabulary.counts, index=index)
 
+    @property
+    def wv(self) -> WordVectors:
+        """The same by gensim's name."""
+        return self.vectors
+
     def start_from(self, vectors: Mapping[str, Any], which: str = "input") -> int:
         """Set the vectors of those words that are in the vocabulary; returns how many were.
 
@@ -179,13 +184,20 @@ class WordModel:
                 count += 1
         return count
 
-    def freeze(self, words: Iterable[str] | None = None, which: str = "input") -> None:
+    def freeze(self, words: Iterable[str] | None = None, which: str | None = None) -> None:
         """Keep the vectors of some words, or of all, as they are; ``unfreeze`` lets them go.
 
         Args:
             words: all by default.
-            which: "input" or "output".
+            which: "input", "output", or "sum" for both; by default what ``vectors`` gives.
         """
+        which = self.KEPT if which is None else which
+        if which == "sum":
+            words = None if words is None else list(words)
+            self.table("sum")
+            for name in ("input", "output"):
+                self.freeze(words, name)
+            return
         rows = len(self.table(which))
         frozen = self._frozen.setdefault(which, np.zeros(rows, np.uint8))
         if words is None:
@@ -221,6 +233,8 @@ class WordModel:
         if self._plan is None:
             first = self._position.epoch
             self._plan = Plan(first, first + count, rate, final_rate)
+        elif epochs is not None:
+            self._plan = self._plan.lasting(count)
         training_of.train(
             runner,
             self._plan,
@@ -234,6 +248,12 @@ class WordModel:
         )
         if not self.history.interrupted:
             self._plan = None
+            if self.history.losses and np.isnan(self.history.losses).all():
+                raise ModelError(
+                    "nothing was learned, for no word had another one beside it: the sentences "
+                    "have one known word each, or sample= thins out nearly all of so short a "
+                    "text; sample=0 keeps every word"
+                )
         return self.history
 
     # ----- files ----------------------------------------------------------------------------------
@@ -299,6 +319,8 @@ class WordModel:
             raise CheckpointError(f"{path} belongs to a training on another vocabulary")
         self.__dict__.update(found.__dict__)
         self.options = o
+        if self._plan is not None and found.options.epochs != o.epochs:
+            self._plan = self._plan.lasting(o.epochs)
 
 
 def vocabulary_of(sentences: Any, min_count: int) -> Vocabulary:
@@ -311,6 +333,13 @@ def vocabulary_of(sentences: Any, min_count: int) -> Vocabulary:
         found: Vocabulary = sentences.vocabulary(min_count=min_count)
         return found
     return Vocabulary.of(encoded.checked(sentences), min_count)
+
+
+def too_rare(found: Vocabulary, min_count: int) -> str:
+    """Why a text gives no vocabulary."""
+    if not found.raw_total:
+        return "the text has no words"
+    return f"no word of the text occurs min_count={min_count} times or more"
 
 
 def encoded_by(sentences: Any, vocabulary: Vocabulary) -> EncodedCorpus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from chainrule.errors import NonFiniteError
@@ -19,7 +19,8 @@ class History:
     """How a training went, one entry for each epoch.
 
     Attributes:
-        losses: mean loss of a prediction over the epoch, as the tables were at each one.
+        losses: mean loss of a prediction over the epoch, as the tables were at each one; NaN where
+            there was none.
         rates: at the end of the epoch.
         seconds: the epoch took.
         words: of the text in an epoch, or whatever else it has.
@@ -97,6 +98,14 @@ class Plan:
         """
         share = (epoch - self.first) / max(self.last - self.first, 1)
         return self.rate + (self.final_rate - self.rate) * share
+
+    def lasting(self, epochs: int) -> Plan:
+        """The same with another number of epochs; the rate falls over all of them.
+
+        >>> Plan(2, 4, 1.0, 0.0).lasting(5).last
+        7
+        """
+        return replace(self, last=self.first + epochs)
 
 
 class Runner(Protocol):
@@ -248,7 +257,8 @@ def _epoch(runner: Runner, plan: Plan, position: Position, history: History, rep
                 f"diverged; use a smaller alpha than {plan.rate}"
             )
         report.stretch(position, plan.rate_at(position.epoch + piece / runner.pieces))
-    history.losses.append(position.loss / max(position.predictions, 1))
+    mean = position.loss / position.predictions if position.predictions else float("nan")
+    history.losses.append(mean)
     history.rates.append(final_rate)
     history.seconds.append(position.seconds)
     position.__dict__.update(

@@ -133,6 +133,7 @@ class WordVectors(WordTable):
             cosines: np.ndarray = self.vectors[first:last] @ query
             return cosines * self.inverse_norms()[first:last]
         if indexer is not None:
+            check_topn(topn)
             found = indexer.most_similar(query, topn + len(given))
             names = {self.index_to_key[place] for place in given}
             return [(word, score) for word, score in found if word not in names][:topn]
@@ -193,6 +194,7 @@ class WordVectors(WordTable):
 
         if topn is None:
             return scores(0, last - first)[0]
+        check_topn(topn)
         given = [self.get_index(key) for key in plus + minus if not isinstance(key, np.ndarray)]
         [(rows, found)] = best(scores, 1, last - first, topn, [[row - first for row in given]])
         return self._named(rows + first, found)
@@ -235,8 +237,7 @@ class WordVectors(WordTable):
     def _nearest(
         self, queries: np.ndarray, given: list[list[int]], topn: int, first: int, last: int
     ) -> list[Neighbours]:
-        if topn < 0:
-            raise VectorsError(f"topn={topn} is below 0")
+        check_topn(topn)
         found = nearest(
             self.vectors[first:last],
             self.inverse_norms()[first:last],
@@ -315,6 +316,12 @@ class WordVectors(WordTable):
         """The cosine of two keys over the sum of those of the first and its ``topn`` neighbours."""
         total = sum(cosine for _, cosine in self.most_similar(wa, topn=topn))
         return self.similarity(wa, wb) / total
+
+
+def check_topn(topn: Any) -> None:
+    """Raise ``VectorsError`` for what is no number of words."""
+    if not isinstance(topn, int | np.integer) or topn < 0:
+        raise VectorsError(f"topn={topn!r} must be a whole number of at least 0")
 
 
 def _entries(keys: Any) -> list[Any]:

@@ -26,6 +26,20 @@ class VocabularyError(ChainruleError, ValueError):
     """Words or counts that do not make a vocabulary, or a word that is not in it."""
 
 
+def words_of(sentence: Iterable[str]) -> Iterable[str]:
+    """A sentence that is a list of words; a string would be counted letter by letter.
+
+    Raises:
+        VocabularyError: for a string.
+    """
+    if isinstance(sentence, str | bytes):
+        raise VocabularyError(
+            f"the sentence {sentence[:40]!r} is a {type(sentence).__name__}, not a list of words; "
+            "split it first, as in [line.split() for line in lines]"
+        )
+    return sentence
+
+
 class Vocabulary:
     """Words with their counts, the frequent ones first; ties keep the order they are given in.
 
@@ -42,7 +56,12 @@ class Vocabulary:
     def __init__(
         self, words: Sequence[str], counts: Sequence[int] | np.ndarray, raw_total: int | None = None
     ) -> None:
-        numbers = np.asarray(counts, np.int64)
+        numbers = np.asarray(counts)
+        if numbers.size and numbers.dtype.kind not in "iuO":
+            raise VocabularyError(f"counts are whole numbers, not {numbers.dtype}")
+        numbers = numbers.astype(np.int64)
+        if numbers.size and numbers.min() < 0:
+            raise VocabularyError("counts are whole numbers of at least 0, and one is below")
         if numbers.shape != (len(words),):
             raise VocabularyError(f"{len(words)} words with counts of shape {numbers.shape}")
         order = np.argsort(-numbers, kind="stable")
@@ -70,7 +89,7 @@ class Vocabulary:
         """
         counter: Counter[str] = Counter()
         for sentence in sentences:
-            counter.update(sentence)
+            counter.update(words_of(sentence))
         return _chosen(counter, min_count, max_size, counter.total())
 
     def __len__(self) -> int:

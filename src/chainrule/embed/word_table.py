@@ -26,6 +26,8 @@ class WordTable:
     ) -> None:
         self.index_to_key: list[str] = words if isinstance(words, list) else list(words)
         table = np.asarray(vectors)
+        if table.dtype.kind not in "fiub":
+            raise VectorsError(f"vectors are real numbers, not {table.dtype}")
         if table.dtype != np.float32:
             table = table.astype(np.float32)
         if table.ndim != 2 or len(table) != len(self.index_to_key):
@@ -79,6 +81,8 @@ class WordTable:
         """The vector of a key, or for a list of keys, shape (keys, size)."""
         if isinstance(key, str | int | np.integer):
             return self.get_vector(key)
+        if not isinstance(key, Iterable):
+            raise VectorsError(f"a key is a word, its place, or a list of such, not {key!r}")
         return self.vectors[[self.get_index(each) for each in key]]
 
     def get_index(self, key: Any, default: int | None = None) -> int:
@@ -184,7 +188,10 @@ class WordTable:
             return self.get_vector(key)
         if key.shape != (self.vector_size,):
             raise VectorsError(f"a vector has shape ({self.vector_size},) here, not {key.shape}")
-        return key.astype(np.float32)
+        vector = key.astype(np.float32)
+        if not np.isfinite(vector).all():
+            raise VectorsError("the vector of the question holds a number that is not finite")
+        return vector
 
 
 def unit_of(vector: np.ndarray) -> np.ndarray:
