@@ -232,7 +232,7 @@ def test_vectors_that_do_not_fit_their_file_are_saved_elsewhere(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "odd.txt").write_bytes(b"red \0 green\n" * 50)
-    assert main(["embed", "odd.txt", "-o", "v.bin", "--dim", "4", "--quiet"]) == 2
+    assert main(["embed", "odd.txt", "-o", "v.bin", "--sample", "0", "--quiet"]) == 2
     message = capsys.readouterr().err
     assert "cannot hold the word '\\x00'" in message
     [place] = folder.glob("v-*.safetensors")
