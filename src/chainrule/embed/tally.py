@@ -91,8 +91,13 @@ def restored(data: bytes, ends: np.ndarray, counts: np.ndarray) -> Tally:
         table.native.restore(data, np.ascontiguousarray(ends), np.ascontiguousarray(counts))
         return table
     assert isinstance(table, PlainTally)
+    steps = np.diff(ends, prepend=0)
+    if len(counts) != len(ends) or (steps < 0).any() or int(steps.sum()) != len(data):
+        raise ValueError("the ends of the words do not fit the words or their counts")
     words = [data[a:b] for a, b in pairwise([0, *ends.tolist()])]
     table.numbers.update({word: i for i, word in enumerate(words)})
+    if len(table) != len(words):
+        raise ValueError("a word stands twice")
     table.tallies = counts.copy()
     return table
 
