@@ -11,6 +11,10 @@ from hypothesis import HealthCheck, settings
 # Figures are drawn without a display, in this process and in those that tests start.
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+# Where the core is not built, programs that tests start need not say that NumPy serves.
+if importlib.util.find_spec("chainrule._native") is None:
+    os.environ.setdefault("CHAINRULE_EXECUTOR", "numpy")
+
 # Programs of JAX run once here, so that compiling them must be quick, not good: these switches of
 # its compiler make it five times faster. Other versions may not know them, and would stop.
 if importlib.util.find_spec("jax") and version("jaxlib") == "0.10.2":
