@@ -153,14 +153,14 @@ Program::Outcome Program::run(char* const* inputs, char* const* outputs,
             step->run(frame);
             if (frame.stopped) return {done, true};
         }
-        for (size_t i = 0; i < input_strides.size(); ++i)
-            base_[static_cast<size_t>(inputs_[i])] += input_strides[i];
-        for (size_t i = 0; i < output_strides.size(); ++i)
-            base_[static_cast<size_t>(outputs_[i])] += output_strides[i];
         if (done + 1 == next_copy) {
             copy(*copies, made++);
             next_copy += copies->every;
         }
+        for (size_t i = 0; i < input_strides.size(); ++i)
+            base_[static_cast<size_t>(inputs_[i])] += input_strides[i];
+        for (size_t i = 0; i < output_strides.size(); ++i)
+            base_[static_cast<size_t>(outputs_[i])] += output_strides[i];
         if (threads > 1) {
             const auto now = std::chrono::steady_clock::now();
             pace_->took(std::chrono::duration_cast<std::chrono::nanoseconds>(now - before).count());
