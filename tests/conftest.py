@@ -2,11 +2,17 @@
 
 import importlib.util
 import os
+import signal
 from importlib.metadata import version
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Who starts the tests in the background of a shell has them, and what they start, ignore Ctrl-C. Some
+# tests press it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Figures are drawn without a display, in this process and in those that tests start.
 os.environ.setdefault("MPLBACKEND", "Agg")
