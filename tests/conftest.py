@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Who starts the tests in the background of a shell has them, and what they start, ignore Ctrl-C. Some
-# tests press it.
+# Who starts the tests in the background of a shell has them, and what they start, ignore Ctrl-C.
+# Some tests press it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -40,6 +40,7 @@ def written_whole(path: str | os.PathLike[str], mode: str = "w") -> Iterator[Any
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
         # A full disk does not say which file it was that had no room.
-        if isinstance(error, OSError) and error.filename in (None, temporary):
+        unnamed = (None, temporary)
+        if isinstance(error, OSError) and error.errno is not None and error.filename in unnamed:
             error.filename = os.fspath(place)
         raise

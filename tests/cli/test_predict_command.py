@@ -299,7 +299,10 @@ def test_nothing_is_overwritten_without_force(
 
 
 def test_a_failure_in_the_middle_leaves_no_file(
-    models: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    models: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     real = TabularModel.predict_batches
 
@@ -309,8 +312,8 @@ def test_a_failure_in_the_middle_leaves_no_file(
 
     monkeypatch.setattr(TabularModel, "predict_batches", failing)
     path = write(folder / "new.csv", new_rows(flight=None))
-    with pytest.raises(MemoryError):
-        main(["predict", str(models / "delayed.safetensors"), path, "-o", "out.csv"])
+    assert main(["predict", str(models / "delayed.safetensors"), path, "-o", "out.csv"]) == 2
+    assert capsys.readouterr().err == "error: out of memory\n"
     assert os.listdir(folder) == ["new.csv"]
 
 
