@@ -29,3 +29,14 @@ class NonFiniteError(ChainruleError, ArithmeticError):
 
 class ExecutorWarning(UserWarning):
     """The executor that serves is not the one that would be fastest here."""
+
+
+def one_line(error: Exception) -> str:
+    """An error as a command prints it: one of the system names its file first.
+
+    >>> one_line(FileNotFoundError(2, "No such file or directory", "a.txt"))
+    'a.txt: No such file or directory'
+    """
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.sparse import coo_array, csr_array
+from topics import COLOURS, NUMBERS, sentences
 
 import chainrule as cr
 from chainrule.embed import glove_descent, modules, training
@@ -22,18 +23,6 @@ from chainrule.tracing.parameter import Parameter
 from chainrule.train.checkpoints import CheckpointError
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="the native core is not built")
-
-COLOURS = ["red", "green", "blue", "white", "black"]
-NUMBERS = ["one", "two", "three", "four", "five"]
-
-
-def sentences(count: int = 600, seed: int = 0) -> list[list[str]]:
-    """Sentences about colours or about numbers, never about both."""
-    generator = np.random.default_rng(seed)
-    return [
-        list(generator.choice([COLOURS, NUMBERS][i % 2], generator.integers(2, 12)))
-        for i in range(count)
-    ]
 
 
 def mixed_sentences() -> list[list[str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from topics import COLOURS, NUMBERS, sentences
 
 from chainrule.embed import saving, training
 from chainrule.embed.encoded import EncodedCorpus, encode
@@ -16,18 +17,6 @@ from chainrule.run import native
 from chainrule.train.checkpoints import CheckpointError
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="the native core is not built")
-
-COLOURS = ["red", "green", "blue", "white", "black"]
-NUMBERS = ["one", "two", "three", "four", "five"]
-
-
-def sentences(count: int = 600, seed: int = 0) -> list[list[str]]:
-    """Sentences about colours or about numbers, never about both."""
-    generator = np.random.default_rng(seed)
-    return [
-        list(generator.choice([COLOURS, NUMBERS][i % 2], generator.integers(2, 12)))
-        for i in range(count)
-    ]
 
 
 def model(text: object = None, **options: object) -> Word2Vec:

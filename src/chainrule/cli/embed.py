@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainrule.embed.model import MOST
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, one_line
 from chainrule.run import native
 from chainrule.tabular.files import check_writable
 
@@ -276,8 +276,6 @@ def learn(text: Any, progress: bool, own: bool, **choices: Any) -> WordVectors:
 
 def _learned(model: WordModel, keep: str | None) -> WordVectors:
     """The vectors that are asked for; where Ctrl-C came first, a line that says so."""
-    from chainrule.embed.vectors import WordVectors
-
     history = model.history
     if history.interrupted:
         if not model.begun:
@@ -286,10 +284,7 @@ def _learned(model: WordModel, keep: str | None) -> WordVectors:
             f"stopped by Ctrl-C in epoch {history.epochs + 1}: the vectors are saved as they are",
             err=True,
         )
-    if keep is None:
-        return model.vectors
-    words = model.vocabulary
-    return WordVectors(words.words, model.table(keep), words.counts, index=words.index)
+    return model.vectors if keep is None else model.vectors_of(keep)
 
 
 def _saved(vectors: WordVectors, destination: Path) -> Path:
@@ -314,15 +309,8 @@ def _saved(vectors: WordVectors, destination: Path) -> Path:
             if place is not None:
                 place.unlink(missing_ok=True)
             continue
-        raise ChainruleError(f"{_line(reason)}; the vectors are in {place} instead")
-    raise ChainruleError(f"{_line(reason)}; there was no room for them elsewhere")
-
-
-def _line(error: Exception) -> str:
-    """An error as the command line prints it."""
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+        raise ChainruleError(f"{one_line(reason)}; the vectors are in {place} instead")
+    raise ChainruleError(f"{one_line(reason)}; there was no room for them elsewhere")
 
 
 def default_destination(corpus: tuple[str, ...]) -> Path:

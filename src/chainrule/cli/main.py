@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from chainrule import __version__
-from chainrule.errors import ChainruleError, ExecutorWarning
+from chainrule.errors import ChainruleError, ExecutorWarning, one_line
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The disk is full, a directory is not writable: the user's to mend, and it names the file.
         if error.strerror is None:
             raise
-        return _report(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return _report(one_line(error))
     except MemoryError as error:
         return _report(f"there is not enough memory: {error}" if str(error) else "out of memory")
     return result if isinstance(result, int) else 0

@@ -112,11 +112,7 @@ class WordModel:
         """
         found = vocabulary_of(sentences, self.options.min_count)
         if update:
-            counts = dict(zip(self.vocabulary.words, self.vocabulary.counts.tolist(), strict=True))
-            for word, count in zip(found.words, found.counts.tolist(), strict=True):
-                counts[word] = counts.get(word, 0) + count
-            total = self.vocabulary.raw_total + found.raw_total
-            found = Vocabulary(list(counts), list(counts.values()), total)
+            found = self.vocabulary.merge(found)
         if not len(found):
             raise ModelError(too_rare(found, self.options.min_count))
         before, old = self.vocabulary, self._arrays()
@@ -153,8 +149,12 @@ class WordModel:
         >>> Word2Vec(text, vector_size=8, workers=1, progress=False).vectors
         WordVectors(4 words, 8 numbers each)
         """
-        words, index = self.vocabulary.words, self.vocabulary.index
-        return WordVectors(words, self.table(), self.vocabulary.counts, index=index)
+        return self.vectors_of(self.KEPT)
+
+    def vectors_of(self, which: str) -> WordVectors:
+        """What ``table(which)`` gives, with its words, to be asked."""
+        v = self.vocabulary
+        return WordVectors(v.words, self.table(which), v.counts, index=v.index)
 
     @property
     def wv(self) -> WordVectors:

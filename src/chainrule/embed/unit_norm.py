@@ -11,9 +11,9 @@ import numpy as np
 
 from chainrule.embed import tables
 from chainrule.embed.descent import Descent, Material, Settings, descent
-from chainrule.embed.model import Callbacks, ModelError, WordModel, check_limits, encoded_by
+from chainrule.embed.falling_rate import FallingRateModel, check_rates
+from chainrule.embed.model import Callbacks, ModelError, check_limits, encoded_by
 from chainrule.embed.sampling import alias_table, keep_thresholds
-from chainrule.embed.training import History
 from chainrule.embed.windows import Drawing
 from chainrule.nn.checks import positive_whole, seed_of
 
@@ -44,14 +44,10 @@ class Options:
             raise ModelError(
                 f"min_count={self.min_count} and contrast={self.contrast} must not be below 0"
             )
-        if not self.alpha > 0 or not 0 <= self.min_alpha <= self.alpha:
-            raise ModelError(
-                f"the rate falls from alpha={self.alpha} to min_alpha={self.min_alpha}: both must "
-                "be positive, and min_alpha the smaller one"
-            )
+        check_rates(self.alpha, self.min_alpha)
 
 
-class UnitNorm(WordModel):
+class UnitNorm(FallingRateModel):
     """Vectors of length 1 that descend J = 1 - w_j . (w_{j-1} + w_{j+1}) / 2, a word at a time.
 
     As the lecture has it, with ``contrast=0``, the model has a flaw that is worth seeing once: J is
@@ -179,36 +175,6 @@ class UnitNorm(WordModel):
         return float(mean @ mean)
 
     # ----- training -------------------------------------------------------------------------------
-
-    def train(
-        self,
-        sentences: Any,
-        *,
-        epochs: int | None = None,
-        start_alpha: float | None = None,
-        end_alpha: float | None = None,
-        callbacks: Callbacks = (),
-        checkpoint: str | os.PathLike[str] | None = None,
-        progress: bool = True,
-    ) -> History:
-        """Train on a text, the one the vocabulary is from or another; again to train on.
-
-        After Ctrl-C, the same call goes on where it stopped.
-
-        Args:
-            sentences: as for the class.
-            epochs: passes over the text.
-            start_alpha: the rate at the beginning.
-            end_alpha: the rate at the end.
-            callbacks, checkpoint, progress: as for the class.
-
-        Raises:
-            ModelError: before ``build_vocab``, or for a text without any known word.
-        """
-        o = self.options
-        rate = o.alpha if start_alpha is None else start_alpha
-        final_rate = o.min_alpha if end_alpha is None else end_alpha
-        return self._train(sentences, epochs, rate, final_rate, callbacks, checkpoint, progress)
 
     def _runner(self, sentences: Any) -> tuple[Descent, int]:
         corpus = encoded_by(sentences, self.vocabulary)

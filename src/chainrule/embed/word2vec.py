@@ -12,9 +12,9 @@ import numpy as np
 from chainrule.embed import tables
 from chainrule.embed.descent import Descent, Material, Settings, descent
 from chainrule.embed.encoded import EncodedCorpus
-from chainrule.embed.model import Callbacks, ModelError, WordModel, check_limits, encoded_by
+from chainrule.embed.falling_rate import FallingRateModel, check_rates
+from chainrule.embed.model import Callbacks, ModelError, check_limits, encoded_by
 from chainrule.embed.sampling import alias_table, huffman, keep_thresholds
-from chainrule.embed.training import History
 from chainrule.embed.windows import Drawing
 from chainrule.nn.checks import positive_whole, seed_of
 
@@ -60,11 +60,7 @@ class Options:
                 "hs=0 and negative=0 leave nothing to learn from: give negative=5, hs=1 or "
                 "softmax=True"
             )
-        if not self.alpha > 0 or not 0 <= self.min_alpha <= self.alpha:
-            raise ModelError(
-                f"the rate falls from alpha={self.alpha} to min_alpha={self.min_alpha}: both must "
-                "be positive, and min_alpha the smaller one"
-            )
+        check_rates(self.alpha, self.min_alpha)
         if self.gradient not in GRADIENTS:
             raise ModelError(f"gradient={self.gradient!r} is not one of {', '.join(GRADIENTS)}")
         if self.share_negatives > 1 and (self.hs or self.softmax):
@@ -76,7 +72,7 @@ class Options:
         return bool(self.cbow_mean) == (self.gradient == "exact")
 
 
-class Word2Vec(WordModel):
+class Word2Vec(FallingRateModel):
     """Vectors of words, learned by predicting the words around each other.
 
     Args:
@@ -232,37 +228,6 @@ class Word2Vec(WordModel):
         return output if which == "output" else self._input[:, :size] + output
 
     # ----- training -------------------------------------------------------------------------------
-
-    def train(
-        self,
-        sentences: Any,
-        *,
-        epochs: int | None = None,
-        start_alpha: float | None = None,
-        end_alpha: float | None = None,
-        callbacks: Callbacks = (),
-        checkpoint: str | os.PathLike[str] | None = None,
-        progress: bool = True,
-    ) -> History:
-        """Train on a text, the one the vocabulary is from or another; again to train on.
-
-        After Ctrl-C, the same call goes on where it stopped.
-
-        Args:
-            sentences: as for the class.
-            epochs: passes over the text.
-            start_alpha: the rate at the beginning.
-            end_alpha: the rate at the end.
-            callbacks, checkpoint, progress: as for the class.
-
-        Raises:
-            ModelError: before ``build_vocab``, or for a text without any known word.
-            NonFiniteError: where the vectors diverge.
-        """
-        o = self.options
-        rate = o.alpha if start_alpha is None else start_alpha
-        final_rate = o.min_alpha if end_alpha is None else end_alpha
-        return self._train(sentences, epochs, rate, final_rate, callbacks, checkpoint, progress)
 
     def _runner(self, sentences: Any) -> tuple[Descent, int]:
         corpus = encoded_by(sentences, self.vocabulary)
