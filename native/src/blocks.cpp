@@ -31,6 +31,13 @@ double nanoseconds_of(const BlockEntry& entry) {
     return (is_quick ? 0.025 : 0.25) * static_cast<double>(item_size(entry.operands[0]));
 }
 
+// Whether every entry is the same number in memory.
+bool is_constant(const Slot& slot) {
+    for (size_t i = 0; i < slot.shape.size(); ++i)
+        if (slot.shape[i] > 1 && slot.strides[i] != 0) return false;
+    return true;
+}
+
 // Chains of terms: what is computed, as text.
 struct Term {
     std::string text;
@@ -76,7 +83,7 @@ public:
     ListText(const Description& d, const Op& op) : op_(op) {
         for (int input : op.inputs) {
             const Slot& slot = d.slots[static_cast<size_t>(input)];
-            singles_.push_back(is_single(slot));
+            singles_.push_back(is_constant(slot) && entries(slot) > 1);
             contiguous_ = contiguous_ && (singles_.back() || is_contiguous(slot));
         }
         for (int output : op.outputs)
@@ -87,12 +94,6 @@ public:
             text += ";";
         }
         if (text.size() > most_text) text.clear();
-    }
-
-    static bool is_single(const Slot& slot) {
-        for (size_t i = 0; i < slot.shape.size(); ++i)
-            if (slot.shape[i] > 1 && slot.strides[i] != 0) return false;
-        return entries(slot) > 1;
     }
 
     std::string text;
@@ -305,12 +306,6 @@ private:
         for (size_t input : list.arrays) from_.emplace_back(description.input(op, input));
         for (size_t input : list.singles) single_.emplace_back(description.input(op, input));
         for (size_t i = 0; i < op.outputs.size(); ++i) to_.emplace_back(description.output(op, i));
-    }
-
-    static bool is_constant(const Slot& slot) {
-        for (size_t i = 0; i < slot.shape.size(); ++i)
-            if (slot.shape[i] > 1 && slot.strides[i] != 0) return false;
-        return true;
     }
 
     void store(const Strided& store, char* from, char* base, int64_t start, int64_t n) const {
