@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness import Cells, Table, WorkerError, about, common_arguments, heading, write_section
+from harness import Cells, Table, WorkerError, about, common_arguments, heading, publish
 from harness.machine import usable_cores
 from words.measure import measure_quality, measure_speed
 from words.programs import ProgramError
@@ -63,13 +63,7 @@ def main() -> int:
             print(f"error: {error}", file=sys.stderr)
             return 1
     found, tables = make_tables(arguments, entries, cells)
-    for table in tables:
-        print(f"\n{table.text()}")
-    if arguments.markdown and found:
-        latest = max(found, key=lambda cell: str(cell["date"]))
-        head = heading(latest["about"], COMMAND, [cell["date"] for cell in found])
-        parts = [head, *(table.markdown() for table in tables)]
-        write_section(arguments.markdown, "embeddings", "\n\n".join(parts))
+    publish(tables, found, COMMAND, arguments.markdown, "embeddings")
     return status
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import Cells, Table, WorkerError, about, common_arguments, heading, write_section
+from harness import Cells, Table, WorkerError, about, common_arguments, heading, publish
 from harness.machine import usable_cores
 from peers.measure import Disagreement, measure_cold_start, measure_training
 from peers.mnist import training_images
@@ -59,13 +59,7 @@ def main() -> int:
     saved = [cells.newest(name) for name in _names(arguments)]
     found = [cell for cell in saved if cell is not None]
     tables = make_tables(found, arguments.quick)
-    for table in tables:
-        print(f"\n{table.text()}")
-    if arguments.markdown and found:
-        latest = max(found, key=lambda cell: str(cell["date"]))
-        head = heading(latest["about"], COMMAND, [cell["date"] for cell in found])
-        parts = [head, *(table.markdown() for table in tables)]
-        write_section(arguments.markdown, "networks", "\n\n".join(parts))
+    publish(tables, found, COMMAND, arguments.markdown, "networks")
     return status
 
 

@@ -6,6 +6,7 @@ from harness.machine import about as about
 from harness.machine import heading as heading
 from harness.tables import Table as Table
 from harness.tables import duration as duration
+from harness.tables import publish as publish
 from harness.tables import write_section as write_section
 from harness.timing import Clock as Clock
 from harness.timing import Series as Series

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from harness.machine import heading
 
 
 @dataclass
@@ -72,6 +75,30 @@ def _three_digits(value: float) -> str:
     return (
         f"{value:.0f}" if value >= 99.95 else f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
     )
+
+
+def publish(
+    tables: Sequence[Table],
+    found: Sequence[Mapping[str, Any]],
+    command: str,
+    path: Path | None,
+    name: str,
+) -> None:
+    """Print tables, and put them into a section of a document below what they were measured with.
+
+    Args:
+        tables: in order.
+        found: the saved cells that they are made of; without any, nothing is written.
+        command: how to measure them again.
+        path: the document, or None.
+        name: of the section; see ``write_section``.
+    """
+    for table in tables:
+        print(f"\n{table.text()}")
+    if path and found:
+        latest = max(found, key=lambda cell: str(cell["date"]))
+        head = heading(latest["about"], command, [cell["date"] for cell in found])
+        write_section(path, name, "\n\n".join([head, *(t.markdown() for t in tables)]))
 
 
 def write_section(path: Path, name: str, text: str) -> None:
