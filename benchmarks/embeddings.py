@@ -182,13 +182,22 @@ def _measure_all(arguments: argparse.Namespace, entries: list[Entry], cells: Cel
                 return {"results": found, "words": words}
 
             settings = {**setting.as_dict(), "text": source, "tokens": arguments.quality_tokens}
-            _cell(cells, name, settings, quality)
+            # Neither the machine nor the versions of others change what somebody learns.
+            package = entry.package or entry.name
+            facts = {package: cells.about["versions"].get(package)}
+            _cell(cells, name, settings, quality, facts)
 
 
-def _cell(cells: Cells, name: str, settings: dict[str, Any], measure: Callable[[], Any]) -> None:
+def _cell(
+    cells: Cells,
+    name: str,
+    settings: dict[str, Any],
+    measure: Callable[[], Any],
+    facts: dict[str, Any] | None = None,
+) -> None:
     """Measure a cell, or take it from those that are saved."""
     start = time.perf_counter()
-    _, saved = cells.measured(name, settings, measure)
+    _, saved = cells.measured(name, settings, measure, facts)
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     done = "saved before" if saved else f"{time.perf_counter() - start:.0f} s"

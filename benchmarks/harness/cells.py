@@ -13,13 +13,14 @@ from typing import Any
 
 # A file beyond this is not one that was written here.
 LARGEST_FILE = 64 << 20
+Facts = Mapping[str, Any]
 
 
 class Cells:
     """Cells by name and settings, in a JSON file that is replaced as a whole after each one.
 
     A cell is taken up again only where the machine, the versions and its settings are those it was
-    measured with.
+    measured with, or where those facts are that it is said to depend on.
 
     Args:
         path: the file; None keeps the cells in memory only.
@@ -38,22 +39,24 @@ class Cells:
         if path is not None and path.exists():
             self._cells = _read(path)
 
-    def key(self, name: str, settings: Mapping[str, Any]) -> str:
+    def key(self, name: str, settings: Mapping[str, Any], facts: Facts | None = None) -> str:
         """What a cell is filed under."""
-        text = json.dumps([self.about, name, settings], sort_keys=True)
+        text = json.dumps([facts or self.about, name, settings], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def get(self, name: str, settings: Mapping[str, Any]) -> Any:
+    def get(self, name: str, settings: Mapping[str, Any], facts: Facts | None = None) -> Any:
         """The value of a cell that was measured before; None where there is none."""
-        key = self.key(name, settings)
+        key = self.key(name, settings, facts)
         if self._fresh and key not in self._measured_here:
             return None
         cell = self._cells.get(key)
         return None if cell is None else cell["value"]
 
-    def put(self, name: str, settings: Mapping[str, Any], value: Any) -> None:
+    def put(
+        self, name: str, settings: Mapping[str, Any], value: Any, facts: Facts | None = None
+    ) -> None:
         """Keep a cell; the file has it when this returns."""
-        key = self.key(name, settings)
+        key = self.key(name, settings, facts)
         self._measured_here.add(key)
         self._cells.pop(key, None)  # So that the last one stands last.
         self._cells[key] = {
@@ -67,7 +70,11 @@ class Cells:
             _write(self.path, {"cells": self._cells})
 
     def measured(
-        self, name: str, settings: Mapping[str, Any], measure: Callable[[], Any]
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        measure: Callable[[], Any],
+        facts: Facts | None = None,
     ) -> tuple[Any, bool]:
         """(value of a cell, whether it was saved before); it is measured where it is not there.
 
@@ -75,12 +82,13 @@ class Cells:
             name: of the cell.
             settings: everything that its value depends on beside machine and versions.
             measure: gives the value, as plain JSON: numbers, text, lists, dicts.
+            facts: of machine and versions, those that its value depends on; default all.
         """
-        value = self.get(name, settings)
+        value = self.get(name, settings, facts)
         if value is not None:
             return value, True
         value = measure()
-        self.put(name, settings, value)
+        self.put(name, settings, value, facts)
         return value, False
 
     def newest(self, name: str) -> dict[str, Any] | None:

@@ -101,6 +101,14 @@ class TestCells:
         assert cells.measured("tiny", settings, lambda: [3]) == ([2], True)
         assert cells.newest("tiny")["value"] == [2]
 
+    def test_a_cell_may_depend_on_some_facts_only(self, tmp_path):
+        path = tmp_path / "cells.json"
+        Cells(path, ABOUT).put("tiny", {}, [1], {"numpy": "2"})
+        cells = Cells(path, {**ABOUT, "processor": "another"})
+        assert cells.measured("tiny", {}, lambda: [2], {"numpy": "2"}) == ([1], True)
+        assert cells.measured("tiny", {}, lambda: [3], {"numpy": "3"}) == ([3], False)
+        assert cells.newest("tiny")["about"]["processor"] == "another", "machines are named in full"
+
     def test_an_interruption_keeps_what_is_done(self, tmp_path):
         path = tmp_path / "cells.json"
         cells = Cells(path, ABOUT)
