@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -132,3 +133,53 @@ def test_a_closed_pipe_is_quiet(write: str) -> None:
         child.stdin.close()
         printed = child.stderr.read()
     assert (child.returncode, printed) == (entry.EXIT_BROKEN_PIPE, b"")
+
+
+def interrupting(folder: Path, library: str) -> dict[str, str]:
+    """An environment in which Ctrl-C is pressed while a library is being imported."""
+    (folder / f"{library}.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
+    )
+    places = [str(folder), str(Path(chainrule.__file__).parents[1])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(places)}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent differently elsewhere")
+@pytest.mark.parametrize("library", ["numpy", "click", "rich"])
+@pytest.mark.parametrize("as_script", [False, True])
+def test_ctrl_c_during_imports_is_one_line(library: str, as_script: bool, tmp_path: Path) -> None:
+    command = tmp_path / "chainrule"
+    command.write_text(
+        "import sys\nfrom chainrule.cli.main import main\nsys.exit(main())\n", encoding="utf-8"
+    )
+    how = [str(command)] if as_script else ["-m", "chainrule"]
+    finished = subprocess.run(
+        # Where a shell has it run in the background, Ctrl-C is ignored until it is not.
+        [sys.executable, "-c", RESTORED, *how, "demo"],
+        env=interrupting(tmp_path, library),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (finished.returncode, finished.stderr) == (130, "\ninterrupted\n")
+
+
+RESTORED = (
+    "import os, signal, sys\n"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
+)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent differently elsewhere")
+def test_ctrl_c_during_the_import_of_the_package_alone_is_an_exception(tmp_path: Path) -> None:
+    code = "try:\n    import chainrule\nexcept KeyboardInterrupt:\n    print('caught')\n"
+    (tmp_path / "own.py").write_text(code, encoding="utf-8")
+    finished = subprocess.run(
+        [sys.executable, "-c", RESTORED, str(tmp_path / "own.py")],
+        env=interrupting(tmp_path, "numpy"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (finished.returncode, finished.stdout) == (0, "caught\n"), finished.stderr

@@ -2,6 +2,10 @@
 
 from typing import Any as _Any
 
+from chainrule import loading as _loading
+
+_loading.begin()
+
 from chainrule import functions as functions
 from chainrule.api.checking import check_grads as check_grads
 from chainrule.api.checking import numeric_grad as numeric_grad

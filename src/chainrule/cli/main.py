@@ -19,11 +19,10 @@ from typing import Any
 
 import click
 
-from chainrule import __version__
+from chainrule import __version__, loading
 from chainrule.errors import ChainruleError, ExecutorWarning, one_line
 
 EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 EXIT_BROKEN_PIPE = 1  # as click leaves when it meets one itself
 
 
@@ -151,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     try:
+        loading.end()
         with _notes_at_the_end():
             result = cli.main(
                 args=None if arguments is None else list(arguments),
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         _show_traceback_when_debugging()
         click.echo("interrupted", err=True)
-        return EXIT_INTERRUPTED
+        return loading.INTERRUPTED
     except BrokenPipeError:
         return _leave_broken_pipe()
     except ChainruleError as error:
