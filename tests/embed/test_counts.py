@@ -14,7 +14,7 @@ from chainrule.embed.lsa import LSA
 from chainrule.embed.model import ModelError
 from chainrule.embed.pmi import pmi
 from chainrule.embed.vocabulary import Vocabulary
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, NonFiniteError
 from chainrule.run import native
 
 needs_core = pytest.mark.skipif(not native.available(), reason="the native core is not built")
@@ -320,3 +320,12 @@ def test_what_cannot_be_decomposed(
         LSA(vector_size=1).decompose(np.ones((2, 2)), ["a", "b", "c"])
     with pytest.raises(ModelError, match="no table"):
         LSA().table("sum")
+
+
+def test_a_matrix_without_directions_or_with_odd_numbers() -> None:
+    with pytest.raises(ModelError, match="zero everywhere"):
+        LSA([["a", "a", "a"]] * 5, vector_size=1)
+    odd = np.ones((3, 3))
+    odd[1, 2] = np.inf
+    with pytest.raises(NonFiniteError, match="row 1 of the matrix, 'b', holds inf in column 2"):
+        LSA(vector_size=1).decompose(odd, ["a", "b", "c"])

@@ -1,6 +1,7 @@
 """GloVe: its step is the module's, its threads change nothing, and it can stop and go on."""
 
 import itertools
+import re
 import signal
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from chainrule.embed.glove import GloVe
 from chainrule.embed.glove_descent import Entries, NativeGloVe, NumpyGloVe, Side, arranged
 from chainrule.embed.model import ModelError
 from chainrule.embed.vocabulary import Vocabulary
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, NonFiniteError
 from chainrule.run import native
 from chainrule.tracing.parameter import Parameter
 from chainrule.train.checkpoints import CheckpointError
@@ -260,7 +261,7 @@ def test_a_seed_gives_the_same_bits() -> None:
     [
         ([["red", "green"]] * 5, {}),
         ([["red"] * 20], {}),
-        ([["red", "green"]] * 5, {"eta": 50.0}),
+        ([["red", "green"]] * 5, {"eta": 0.2}),
         ([["red", "green"], ["green", "blue"]] * 5, {"vector_size": 300, "x_max": 1e-9}),
         ([["red"] * 3000 + ["green"] * 5], {"alpha": 0.0}),
     ],
@@ -427,6 +428,13 @@ def test_what_cannot_be_trained_is_refused(
 ) -> None:
     with pytest.raises(error, match=words):
         model(text, **options)
+
+
+@pytest.mark.parametrize("eta", [1.0, 50.0, 1e10, 1e30])
+def test_divergence_is_an_error(eta: float) -> None:
+    words = rf"in epoch \d+: the vectors have diverged; eta={re.escape(f'{eta:g}')} is too large"
+    with pytest.raises(NonFiniteError, match=words):
+        model(eta=eta, epochs=5)
 
 
 def test_tables_there_are() -> None:

@@ -1,6 +1,7 @@
 """Training word vectors from Python: what is learned, kept, continued, resumed and refused."""
 
 import itertools
+import re
 import signal
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from topics import COLOURS, NUMBERS, sentences
 
 from chainrule.embed import saving, training
 from chainrule.embed.encoded import EncodedCorpus, encode
+from chainrule.embed.training import History
 from chainrule.embed.vocabulary import Vocabulary, VocabularyError
 from chainrule.embed.word2vec import ModelError, Word2Vec
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, NonFiniteError
 from chainrule.run import native
 from chainrule.train.checkpoints import CheckpointError
 
@@ -287,9 +289,25 @@ def test_what_cannot_be_trained_is_refused(
         model(text, **options)
 
 
-def test_divergence_is_an_error() -> None:
-    with pytest.raises(ChainruleError, match="alpha"):
-        model(epochs=30, sg=0, cbow_mean=0, alpha=1e30, min_alpha=1e30)
+@pytest.mark.parametrize("alpha", [50.0, 1e10, 1e20, 1e30])
+@pytest.mark.parametrize(
+    "options",
+    [{"sg": 1}, {"sg": 0, "cbow_mean": 0}, {"hs": 1, "negative": 0}, {"softmax": True}],
+)
+def test_divergence_is_an_error(alpha: float, options: dict[str, int]) -> None:
+    words = rf"in epoch \d+: the vectors have diverged; alpha={re.escape(f'{alpha:g}')} is too"
+    with pytest.raises(NonFiniteError, match=words):
+        model(epochs=30, alpha=alpha, min_alpha=alpha, **options)
+
+
+def test_what_the_last_step_does_to_the_vectors_is_seen() -> None:
+    trained = model(epochs=1)
+
+    def spoil(history: History) -> None:
+        trained.table("output")[2] = np.inf
+
+    with pytest.raises(NonFiniteError, match="table 'output' are not finite after epoch 2"):
+        trained.train(sentences(), epochs=1, callbacks=[spoil], progress=False)
 
 
 def test_training_before_a_vocabulary_and_on_another_one() -> None:

@@ -43,11 +43,11 @@ class Options:
         check_limits(self)
         if self.min_count < 0:
             raise ModelError(f"min_count={self.min_count} must not be below 0")
-        if not self.x_max > 0 or not self.eta > 0 or not self.alpha >= 0:
-            raise ModelError(
-                f"x_max={self.x_max} and eta={self.eta} must be above 0, and alpha={self.alpha} "
-                "not below it"
-            )
+        for name in ("x_max", "eta"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise ModelError(f"{name}={getattr(self, name)} must be a number above 0")
+        if not 0 <= self.alpha < np.inf:
+            raise ModelError(f"alpha={self.alpha} must be a number of at least 0")
         for name, known in (("sides", SIDES), ("weights", WEIGHTS)):
             if getattr(self, name) not in known:
                 raise ModelError(f"{name}={getattr(self, name)!r} is not one of {', '.join(known)}")
@@ -103,6 +103,10 @@ class GloVe(WordModel):
     OPTIONS = Options
     UNIT = "pairs"
     KEPT = "sum"
+    RATE = "eta"
+    # Steps are cut off, so that vectors diverge to numbers that stay finite. The loss of vectors
+    # of zeros is (ln X)^2 / 2 at most, and no text has counts of e^141.
+    LARGEST_LOSS = 1e4
 
     def __init__(
         self,
@@ -231,7 +235,7 @@ class GloVe(WordModel):
         Raises:
             ModelError: before ``build_vocab``, or for a text without any known pair.
             CountError: for a matrix of another shape, or of counts below 0.
-            NonFiniteError: where the vectors diverge.
+            NonFiniteError: where the vectors diverge: ``eta`` is too large.
         """
         rate = self.options.eta if eta is None else eta
         return self._train(sentences, epochs, rate, rate, callbacks, checkpoint, progress)

@@ -12,6 +12,7 @@ from chainrule.embed.counts import MEMORY, CountError, cooccurrences, documents_
 from chainrule.embed.model import ModelError, encoded_by, too_rare, vocabulary_of
 from chainrule.embed.pmi import pmi
 from chainrule.embed.vectors import WordVectors
+from chainrule.errors import NonFiniteError
 from chainrule.nn.checks import positive_whole, seed_of
 
 CONTEXTS = ("words", "documents")
@@ -118,7 +119,8 @@ class LSA:
             words: what its rows are.
 
         Raises:
-            ModelError: where the matrix has less than ``vector_size`` rows or columns.
+            ModelError: where the matrix has less than ``vector_size`` rows or columns, or is zero.
+            NonFiniteError: for a matrix with numbers that are not finite.
             CountError: where it has another number of rows than there are words.
         """
         from scipy.sparse import csr_array
@@ -126,6 +128,18 @@ class LSA:
         m = csr_array(matrix, dtype=np.float64)
         if m.shape[0] != len(words):
             raise CountError(f"a matrix of shape {m.shape} for {len(words)} words")
+        odd = np.flatnonzero(~np.isfinite(m.data))
+        if len(odd):
+            row = int(np.searchsorted(m.indptr, odd[0], "right")) - 1
+            raise NonFiniteError(
+                f"row {row} of the matrix, {words[row]!r}, holds {m.data[odd[0]]} in column "
+                f"{m.indices[odd[0]]}"
+            )
+        if not m.data.any():
+            raise ModelError(
+                "the matrix is zero everywhere and has no directions: no word says anything about "
+                "another; with measure='ppmi' contexts are as chance would have them"
+            )
         least = min(m.shape)
         if self.vector_size > least:
             raise ModelError(

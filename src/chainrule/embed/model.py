@@ -15,7 +15,7 @@ from chainrule.embed.encoded import EncodedCorpus
 from chainrule.embed.training import History, Plan, Position, Runner
 from chainrule.embed.vectors import WordVectors
 from chainrule.embed.vocabulary import Vocabulary
-from chainrule.errors import ChainruleError
+from chainrule.errors import ChainruleError, NonFiniteError
 from chainrule.nn.checks import positive_whole
 from chainrule.train.checkpoints import CheckpointError, read_arrays
 
@@ -57,6 +57,11 @@ class WordModel:
     UNIT: ClassVar[str] = "words"
     # The table that ``vectors`` gives.
     KEPT: ClassVar[str] = "input"
+    # The parameter that is the rate.
+    RATE: ClassVar[str] = "alpha"
+    # A mean loss that is larger is that of vectors that have diverged: before any training it is
+    # ln 2 for each word that is compared with the context, of which there are 1 + ``negative``.
+    LARGEST_LOSS: ClassVar[float] = 1e6
 
     options: Any
     vocabulary: Vocabulary
@@ -117,7 +122,16 @@ class WordModel:
             raise ModelError(too_rare(found, self.options.min_count))
         before, old = self.vocabulary, self._arrays()
         self.vocabulary = found
-        self._make_tables()
+        try:
+            self._make_tables()
+        except MemoryError:
+            self.vocabulary = before
+            size = self.options.vector_size
+            gibibytes = len(found) * size * 8 / 2**30
+            raise ModelError(
+                f"{len(found):,} words with vector_size={size} need {gibibytes:,.1f} GiB for two "
+                "tables, more memory than there is; give a smaller size, or a larger min_count"
+            ) from None
         if update and len(before):
             places = np.array([found.index[word] for word in before.words])
             self._keep_rows(old, places)
@@ -242,19 +256,33 @@ class WordModel:
             self.history,
             words=words,
             unit=self.UNIT,
+            rate_name=self.RATE,
+            largest_loss=self.LARGEST_LOSS,
             report=training_of.reporter(progress),
             save=None if checkpoint is None else lambda: self.save(checkpoint),
             callbacks=callbacks,
         )
+        self._check_finite(rate)
         if not self.history.interrupted:
             self._plan = None
             if self.history.losses and np.isnan(self.history.losses).all():
                 raise ModelError(
                     "nothing was learned, for no word had another one beside it: the sentences "
-                    "have one known word each, or sample= thins out nearly all of so short a "
-                    "text; sample=0 keeps every word"
+                    "have one known word each, or so short a text is thinned out too much; "
+                    "sample=0 keeps every word"
                 )
         return self.history
+
+    def _check_finite(self, rate: float) -> None:
+        """What the last step did to the vectors, no loss has seen."""
+        for name, table in self._arrays().items():
+            for first in range(0, len(table), 1 << 14):
+                if not np.isfinite(table[first : first + (1 << 14)]).all():
+                    raise NonFiniteError(
+                        f"numbers of the table {name!r} are not finite after epoch "
+                        f"{self._position.epoch}: the vectors have diverged; {self.RATE}={rate:g} "
+                        "is too large a rate, give a smaller one"
+                    )
 
     # ----- files ----------------------------------------------------------------------------------
 
@@ -310,7 +338,7 @@ class WordModel:
         theirs = replace(found.options, workers=o.workers, epochs=o.epochs)
         if theirs != o:
             differing = ", ".join(
-                f"{name} ({value!r} there, {getattr(o, name)!r} here)"
+                f"{name}={value!r} there and {name}={getattr(o, name)!r} here"
                 for name, value in asdict(theirs).items()
                 if value != getattr(o, name)
             )
@@ -339,7 +367,7 @@ def too_rare(found: Vocabulary, min_count: int) -> str:
     """Why a text gives no vocabulary."""
     if not found.raw_total:
         return "the text has no words"
-    return f"no word of the text occurs min_count={min_count} times or more"
+    return f"min_count={min_count} leaves no words: none occurs so often; give a smaller one"
 
 
 def encoded_by(sentences: Any, vocabulary: Vocabulary) -> EncodedCorpus:

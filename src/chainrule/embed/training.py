@@ -203,6 +203,8 @@ def train(
     *,
     words: int,
     unit: str = "words",
+    rate_name: str = "alpha",
+    largest_loss: float = float("inf"),
     report: Quiet,
     save: Callable[[], None] | None = None,
     callbacks: Sequence[Callable[[History], Any]] = (),
@@ -212,15 +214,38 @@ def train(
     Ctrl-C ends the training after the tenth of a second that is under way: what was learned stays,
     the checkpoint is written, and the same call goes on from there.
 
+    Args:
+        runner: works off the pieces.
+        plan: which epochs, at which rates.
+        position: where to begin.
+        history: what was before.
+        words: of the text in an epoch, or whatever ``unit`` says it has.
+        unit: see there.
+        rate_name: the parameter that is the rate, for messages.
+        largest_loss: a larger mean is that of vectors that have diverged.
+        report: is told how far it is.
+        save: writes the checkpoint.
+        callbacks: called after each epoch; one that returns True ends the training.
+
     Raises:
-        NonFiniteError: where the loss stops being finite.
+        NonFiniteError: where the loss stops being finite, or what it can be.
     """
     history.words, history.unit = words, unit
     history.interrupted, history.reason = False, ""
+
+    def check() -> None:
+        mean = abs(position.loss) / max(position.predictions, 1)
+        if not mean < float("inf") or mean > largest_loss:
+            history.reason = "diverged"
+            raise NonFiniteError(
+                f"the mean loss is {mean:.3g} in epoch {position.epoch + 1}: the vectors have "
+                f"diverged; {rate_name}={plan.rate:g} is too large a rate, give a smaller one"
+            )
+
     report.start(plan, runner.pieces, history)
     try:
         while position.epoch < plan.last and not history.reason:
-            _epoch(runner, plan, position, history, report)
+            _epoch(runner, plan, position, history, report, check)
             if save is not None:
                 save()
             report.epoch(history)
@@ -236,7 +261,14 @@ def train(
         report.close()
 
 
-def _epoch(runner: Runner, plan: Plan, position: Position, history: History, report: Quiet) -> None:
+def _epoch(
+    runner: Runner,
+    plan: Plan,
+    position: Position,
+    history: History,
+    report: Quiet,
+    check: Callable[[], None],
+) -> None:
     rate, final_rate = plan.rate_at(position.epoch), plan.rate_at(position.epoch + 1)
     while position.piece < runner.pieces:
         start = time.perf_counter()
@@ -250,12 +282,7 @@ def _epoch(runner: Runner, plan: Plan, position: Position, history: History, rep
             predictions=position.predictions + predictions,
             seconds=position.seconds + time.perf_counter() - start,
         )
-        if not abs(position.loss) < float("inf"):
-            history.reason = "diverged"
-            raise NonFiniteError(
-                f"the loss is {position.loss} in epoch {position.epoch + 1}: the vectors have "
-                f"diverged; use a smaller alpha than {plan.rate}"
-            )
+        check()
         report.stretch(position, plan.rate_at(position.epoch + piece / runner.pieces))
     mean = position.loss / position.predictions if position.predictions else float("nan")
     history.losses.append(mean)

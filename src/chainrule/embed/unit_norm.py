@@ -57,7 +57,8 @@ class UnitNorm(FallingRateModel):
     whole, and the vectors stay apart. This is the smallest step from the lecture's model towards
     ``Word2Vec``, which is the better one: the loss is linear in each vector, so nothing is ever
     fitted well enough to be left alone, and the vectors end in few directions, three or four of a
-    hundred holding most of what tells words apart.
+    hundred holding most of what tells words apart. No rate makes it diverge, for lengths stay 1:
+    too large a one only keeps the loss from falling.
 
     Args:
         sentences: lists of words that can be read more than once, an ``EncodedCorpus``, or a
@@ -67,7 +68,8 @@ class UnitNorm(FallingRateModel):
         min_count: rarer words are left out.
         sample: words more frequent than about this share of the text are thinned out.
         seed: of all that is random. One thread gives the same bits for the same seed.
-        workers: threads; several change the same table without locks.
+        workers: threads; several change the same table without locks, and there is no mode in which
+            they give the same bits twice: for those take one thread.
         min_alpha: the rate at the end.
         contrast: see above; 0 for the lecture's model.
         negative: words drawn at random for each word.
