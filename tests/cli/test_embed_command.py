@@ -151,7 +151,7 @@ def test_training_goes_on_from_a_checkpoint() -> None:
         ("embed nothing.txt", "nothing.txt"),
         ("embed text.txt -o text.txt", "--vectors is the text itself, text.txt"),
         ("embed text.txt -o no/where.vec", "no is not a directory"),
-        ("embed text.txt --min-count 10000", "min_count=10000"),
+        ("embed text.txt --min-count 10000", "--min-count 10000 leaves no words"),
         ("embed text.txt --model glove --fast", "--fast belongs to --model skipgram and cbow"),
         ("embed text.txt --model lsa --epochs 3", "--epochs is of no use to --model lsa"),
         ("embed text.txt --output softmax --fast", "--fast shares negatives"),
@@ -185,6 +185,7 @@ def test_a_file_that_exists_is_kept_without_force(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        ("embed text.txt -o .", "--vectors is a directory"),
         ("embed text.txt -o v.xyz", "v.xyz: its name does not say what to write"),
         ("embed *.txt -o text.txt --force", "--vectors is the text itself, text.txt"),
         ("embed . -o metadata.tsv", "--vectors is the text itself, metadata.metadata.tsv"),
@@ -197,8 +198,8 @@ def test_a_file_that_exists_is_kept_without_force(
         ("embed text.txt -o v.bin --window 100001", "is not in the range"),
         ("embed text.txt -o v.bin --negative 100001", "is not in the range"),
         ("embed text.txt -o v.bin --threads 257", "is not in the range"),
-        ("embed text.txt -o v.bin --sample nan", "sample=nan"),
-        ("embed text.txt -o v.bin --rate nan", "alpha=nan"),
+        ("embed text.txt -o v.bin --sample nan", "--sample nan is not a number"),
+        ("embed text.txt -o v.bin --rate nan", "--rate nan is not a number"),
         ("embed text.txt -o v.bin --model lsa --keep sum", "--keep is of no use to --model lsa"),
         ("embed text.txt -o v.bin --output hierarchical --keep sum", "--keep sum needs"),
     ],

@@ -182,7 +182,7 @@ def test_columns(name: str, tmp_path: Path) -> None:
     TABLE_FILES[name](tmp_path / name)
     assert list(quiet(tmp_path / name, column="text")) == TABLE_LINES
     for column, message in [
-        (None, "name the column that holds the text, of number, text"),
+        (None, "say with column= which holds the text, of number, text"),
         ("texts", "no column 'texts', but number, text; did you mean 'text'"),
     ]:
         with pytest.raises(ColumnError, match=message):

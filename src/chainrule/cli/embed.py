@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import tempfile
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainrule.cli.option_names import options_named
 from chainrule.embed.model import MOST
 from chainrule.errors import ChainruleError, one_line
 from chainrule.run import native
@@ -40,6 +42,32 @@ OUTPUTS = ("negative", "hierarchical", "softmax")
 # Words whose neighbours are printed where the text is the documentation of libraries.
 SHOWN = ("gradient", "matrix", "socket", "thread", "integer", "probability")
 TABLES = ("input", "output", "sum")
+# Options by the names of what they are in Python.
+NAMES = {
+    "vector_size": "--dim",
+    "window": "--window",
+    "epochs": "--epochs",
+    "min_count": "--min-count",
+    "sample": "--sample",
+    "negative": "--negative",
+    "alpha": "--rate",
+    "min_alpha": "the last rate",
+    "eta": "--rate",
+    "workers": "--threads",
+    "seed": "--seed",
+    "errors": "--errors",
+    "column": "--column",
+    "sg=0": "--model cbow",
+    "sg=1": "--model skipgram",
+    "hs=0": "another --output than hierarchical",
+    "hs=1": "--output hierarchical",
+    "softmax=False": "another --output than softmax",
+    "softmax=True": "--output softmax",
+    "share_negatives=1": "no --fast",
+    "share_negatives=4": "--fast",
+    "deterministic=False": "no --deterministic",
+    "deterministic=True": "--deterministic",
+}
 _WHOLE = click.IntRange(1)
 
 
@@ -169,6 +197,7 @@ _WHOLE = click.IntRange(1)
 )
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@options_named(NAMES)
 def embed(
     corpus: tuple[str, ...],
     destination: Path | None,
@@ -341,6 +370,14 @@ def _check(
     from chainrule.embed.formats import files_of
     from chainrule.embed.sources import TextSource, source_of
 
+    if destination.is_dir():
+        raise ChainruleError(
+            f"--vectors is a directory, {destination}: give the name of a file in it, such as "
+            f"{destination / default_destination(corpus)}"
+        )
+    for option in ("rate", "sample"):
+        if choices[option] is not None and not math.isfinite(choices[option]):
+            raise ChainruleError(f"--{option} {choices[option]} is not a number to compute with")
     written = {path.resolve(): "--vectors" for path in files_of(destination)}
     checkpoint = choices["checkpoint"]
     if checkpoint is not None:

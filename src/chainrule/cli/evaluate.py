@@ -75,11 +75,11 @@ _FILE = click.Path(path_type=Path)
 @click.option("--case-sensitive", is_flag=True, help="Take words in their own case only.")
 @click.option(
     "--resamples",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 1_000_000),
     default=1000,
     show_default=True,
     metavar="COUNT",
-    help="Of the bootstrap.",
+    help="Of the bootstrap; 0 for no intervals.",
 )
 @click.option(
     "--seed",
@@ -113,6 +113,9 @@ def evaluate(
     if json_path is not None:
         from chainrule.tabular.files import check_writable
 
+        for path in (vectors, *similarity_files, *analogy_files):
+            if path.resolve() == json_path.resolve():
+                raise ChainruleError(f"--json is {path}, which is read: give another name")
         check_writable(json_path, force=force)
 
     from chainrule.embed import evaluation

@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainrule.cli.option_names import options_named
 from chainrule.embed.formats import FORMATS
 from chainrule.embed.formats.table import DUPLICATES, ERRORS
+
+# Options by the names of what they are in Python.
+NAMES = {
+    "limit": "--limit",
+    "format": "--from",
+    "errors": "--errors",
+    "duplicates": "--duplicates",
+}
 
 if TYPE_CHECKING:
     from chainrule.embed.vectors import WordVectors
@@ -53,13 +62,14 @@ def load(path: Path, reading: dict[str, Any]) -> WordVectors:
     """Read the vectors, with the options of ``reading_options``."""
     from chainrule.embed.vectors import WordVectors
 
-    return WordVectors.load(
-        path,
-        reading["form"],
-        errors=reading["errors"],
-        duplicates=reading["duplicates"],
-        limit=reading["limit"],
-    )
+    with options_named(NAMES):
+        return WordVectors.load(
+            path,
+            reading["form"],
+            errors=reading["errors"],
+            duplicates=reading["duplicates"],
+            limit=reading["limit"],
+        )
 
 
 def print_neighbours(

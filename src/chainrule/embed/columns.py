@@ -117,7 +117,7 @@ def _csv(stream: Any, name: str, kind: str, column: str | None) -> Iterator[list
 def _chosen(name: str, column: str | None, names: list[str]) -> str:
     there = ", ".join(names[:30]) + (" ..." if len(names) > 30 else "")
     if column is None:
-        raise ColumnError(f"{name} is a table: name the column that holds the text, of {there}")
+        raise ColumnError(f"{name} is a table: say with column= which holds the text, of {there}")
     if column not in names:
         nearest = difflib.get_close_matches(column, names, n=1)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""

@@ -127,7 +127,9 @@ def _is_number(text: str) -> bool:
 
 def _lines(path: str | os.PathLike[str]) -> list[tuple[int, str]]:
     """Numbered lines of a text file."""
-    if not Path(path).is_file():
+    if Path(path).is_dir():
+        raise VectorsError(f"{path} is a directory: give the path of a file")
+    if not Path(path).exists():
         raise VectorsError(f"{path}: there is no such file")
     content = Path(path).read_bytes()
     try:

@@ -89,7 +89,8 @@ class Tokeniser:
             if self.errors == "strict":
                 raise SourceError(
                     f"{piece.place(error.start)}: the byte 0x{data[error.start]:02x} is not UTF-8 "
-                    f"({error.reason}); convert the text, or give errors='replace' or 'ignore'"
+                    f"({error.reason}); convert the text, or give errors='replace' or "
+                    "errors='ignore'"
                 ) from None
             text = data.decode(errors=self.errors)
             data = text.encode()

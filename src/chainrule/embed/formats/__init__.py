@@ -50,8 +50,12 @@ def read(path: Path, form: str | None, policy: Policy) -> VectorTable:
     return table
 
 
-def form_named(path: Path) -> str:
+def form_named(path: Path, otherwise: str = "") -> str:
     """The form that the end of a file's name stands for.
+
+    Args:
+        path: the name.
+        otherwise: what else can be done where it stands for none.
 
     Raises:
         VectorsError: where it stands for none.
@@ -63,7 +67,7 @@ def form_named(path: Path) -> str:
     if ending not in ENDINGS:
         raise VectorsError(
             f"{path}: its name does not say what to write; let it end with one of "
-            f"{', '.join(ENDINGS)}, or give format="
+            f"{', '.join(ENDINGS)}{otherwise}"
         )
     return ENDINGS[ending]
 
@@ -85,7 +89,7 @@ def files_of(path: Path) -> list[FilePath]:
 def write(path: Path, form: str | None, table: VectorTable) -> None:
     """Write a file in a form that is given, or that its name ends with."""
     if form is None:
-        form = form_named(path)
+        form = form_named(path, ", or give format=")
     if not len(table.words) or not table.vectors.shape[1]:
         raise VectorsError(f"{path}: there are no vectors to write")
     _module(form).write(path, table)
