@@ -19,9 +19,9 @@ bool has_few_columns(const Product& p) {
 }
 
 // `rows` rows of a against n columns of b, which lie end to end: as many sums as a block has
-// entries, or fewer.
+// entries, or fewer; the others are zeros.
 template <class T, int n, int rows>
-void dots(const T* a, int64_t a_row, const T* b, int64_t k, T* out) {
+CHAINRULE_INLINE Block<T> dots(const T* a, int64_t a_row, const T* b, int64_t k) {
     using V = Block<T>;
     constexpr int side = block<T>, count = n * rows;
     static_assert(count <= side);
@@ -42,36 +42,50 @@ void dots(const T* a, int64_t a_row, const T* b, int64_t k, T* out) {
     transpose(sum);
     V total = sum[0];
     unrolled<side - 1>([&](auto i) CHAINRULE_LAMBDA { total += sum[i.value + 1]; });
+    if (p == k) return total;
     T entries[side];
     store(entries, total);
     for (; p < k; ++p)
         unrolled<count>([&](auto e) CHAINRULE_LAMBDA {
             entries[e.value] += a[e.value / n * a_row + p] * b[e.value % n * k + p];
         });
-    unrolled<count>([&](auto e) CHAINRULE_LAMBDA { out[e.value] = entries[e.value]; });
+    return load<V>(entries);
 }
 
 template <class T, int n>
 void multiply_few(const Product& p) {
+    using V = Block<T>;
     constexpr int rows = block<T> / n;
     const Matrix<T> b{static_cast<const T*>(p.b), p.b_row, p.b_column};
     T* columns = static_cast<T*>(p.scratch);
     for (int64_t j = 0; j < n; ++j)
         for (int64_t i = 0; i < p.k; ++i) columns[j * p.k + i] = *b.at(i, j);
     const T* a = static_cast<const T*>(p.a);
-    const T* bias = static_cast<const T*>(p.bias);
+    // The bias of each sum of a block.
+    T offsets[block<T>] = {};
+    if (p.bias)
+        for (int e = 0; e < rows * n; ++e) offsets[e] = static_cast<const T*>(p.bias)[e % n];
+    const V bias = load<V>(offsets);
+    const bool end_to_end = p.c_row == n && !p.gate;
     for (int64_t i = 0; i < p.m;) {
-        T sums[rows * n];
         const int64_t count = p.m - i >= rows ? rows : 1;
-        if (count == rows) dots<T, n, rows>(a + i * p.a_row, p.a_row, columns, p.k, sums);
-        else dots<T, n, 1>(a + i * p.a_row, p.a_row, columns, p.k, sums);
-        for (int64_t r = 0; r < count; ++r, ++i) {
-            T* c = static_cast<T*>(p.c) + i * p.c_row;
+        const T* left = a + i * p.a_row;
+        V sums = count == rows ? dots<T, n, rows>(left, p.a_row, columns, p.k)
+                               : dots<T, n, 1>(left, p.a_row, columns, p.k);
+        if (p.bias) sums += bias;
+        if (p.relu) sums = sums <= V{} ? V{} : sums;
+        T* c = static_cast<T*>(p.c) + i * p.c_row;
+        if (end_to_end && count * n == block<T>) {
+            store(c, sums);
+            i += count;
+            continue;
+        }
+        T entries[block<T>];
+        store(entries, sums);
+        for (int64_t r = 0; r < count; ++r, ++i, c += p.c_row) {
             const T* gate = p.gate ? static_cast<const T*>(p.gate) + i * p.gate_row : nullptr;
             for (int64_t j = 0; j < n; ++j) {
-                T v = sums[r * n + j];
-                if (bias) v += bias[j];
-                if (p.relu) v = v <= T{0} ? T{0} : v;
+                T v = entries[r * n + j];
                 if (gate) v *= p.times ? gate[j] : gate[j] > T{0} ? T{1} : T{0};
                 c[j] = v;
             }

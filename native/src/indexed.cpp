@@ -20,6 +20,9 @@ public:
         const bool even = std::all_of(indices_.begin(), indices_.end(),
                                       [](const Index& index) { return index.entries.is_even(); });
         takes_rows_ = indices_.size() == 1 && whole_.one_run && picked_.end_to_end() && even;
+        looks_ahead_ =
+            !scatter && takes_rows_ && far_ &&
+            d.buffers[static_cast<size_t>(d.input(op, 1).buffer)].kind == Buffer::Kind::input;
         single_entries_ =
             whole_.length == 1 && picked_.is_even() && even && indices_.size() <= most_indices;
         scratch.need(picked_.length * picked_.item);
@@ -38,10 +41,10 @@ public:
             return take_rows<0>(frame, begin, end);
         }
         if (single_entries_) {
-            if (dtype_ == DType::f32) return entries_of<float>(frame, begin, end);
+            if (dtype_ == DType::f32) return entries_by_axes<float>(frame, begin, end);
             if (item_size(dtype_) == 8 && !(scatter_ && dtype_ == DType::f64))
-                return entries_of<uint64_t>(frame, begin, end);
-            if (dtype_ == DType::f64) return entries_of<double>(frame, begin, end);
+                return entries_by_axes<uint64_t>(frame, begin, end);
+            if (dtype_ == DType::f64) return entries_by_axes<double>(frame, begin, end);
         }
         for (int64_t row = begin; row < end; ++row) {
             int64_t position = 0;
@@ -63,6 +66,21 @@ public:
         }
     }
 
+    bool can_look_ahead() const override { return looks_ahead_; }
+
+    // The rows of the next step, as far as they are named then.
+    void look_ahead(const Frame& frame, int64_t part, int64_t parts) const override {
+        const Index& index = indices_[0];
+        const int64_t move = frame.moves[index.entries.place.buffer];
+        if (move == 0) return;
+        const int64_t begin = picked_.count * part / parts;
+        const int64_t end = picked_.count * (part + 1) / parts, step = index.entries.spacing();
+        const auto* entry =
+            reinterpret_cast<const int64_t*>(index.entries.begin(frame, begin) + move);
+        const char* base = whole_.place.in(frame);
+        for (int64_t row = begin; row < end; ++row, entry += step) ask_for(base, *entry);
+    }
+
 private:
     struct Index {
         Rows entries;
@@ -76,24 +94,30 @@ private:
     // known only now. Rows of a large array lie far apart, so they are asked for beforehand.
     template <size_t size>
     void take_rows(Frame& frame, int64_t begin, int64_t end) const {
-        constexpr int64_t ahead = 12, line = 64, most_lines = 4;
+        constexpr int64_t ahead = 12;
         const Index& index = indices_[0];
         const int64_t step = index.entries.spacing();
         const auto* entry = reinterpret_cast<const int64_t*>(index.entries.begin(frame, begin));
         const char* base = whole_.place.in(frame);
         const int64_t stride = index.stride * whole_.item;
         const size_t bytes = size ? size : static_cast<size_t>(whole_.length * whole_.item);
-        const int64_t asked = std::min<int64_t>(static_cast<int64_t>(bytes), most_lines * line);
         char* to = picked_.begin(frame, begin);
         for (int64_t row = begin; row < end; ++row, entry += step, to += bytes) {
-            if (end - row > ahead && far_) {
-                const char* next = base + checked(entry[ahead * step], index.length, 0) * stride;
-                for (int64_t offset = 0; offset < asked; offset += line)
-                    __builtin_prefetch(next + offset);
-                __builtin_prefetch(next + asked - 1);
-            }
+            if (end - row > ahead && far_) ask_for(base, entry[ahead * step]);
             copy_row<size>(to, base + checked(*entry, index.length, 0) * stride, bytes);
         }
+    }
+
+    // Asks for a row, or for its beginning: the processor finds out how it goes on.
+    void ask_for(const char* base, int64_t entry) const {
+        constexpr int64_t line = 64, most_lines = 4;
+        const Index& index = indices_[0];
+        const int64_t row = entry < 0 ? entry + index.length : entry;
+        if (static_cast<uint64_t>(row) >= static_cast<uint64_t>(index.length)) return;
+        const char* at = base + row * index.stride * whole_.item;
+        const int64_t asked = std::min(whole_.length * whole_.item, most_lines * line);
+        for (int64_t offset = 0; offset < asked; offset += line) __builtin_prefetch(at + offset);
+        __builtin_prefetch(at + asked - 1);
     }
 
     // Short rows are copied without a call, the last part of them twice.
@@ -108,15 +132,22 @@ private:
         std::memcpy(to + bytes - part, from + bytes - part, part);
     }
 
-    // Single entries, each named by an entry of each array of indices.
     template <class T>
-    void entries_of(Frame& frame, int64_t begin, int64_t end) const {
+    void entries_by_axes(Frame& frame, int64_t begin, int64_t end) const {
+        if (indices_.size() == 2) entries_of<T, 2>(frame, begin, end, 2);
+        else entries_of<T, most_indices>(frame, begin, end, indices_.size());
+    }
+
+    // Single entries, each named by an entry of each array of indices; as many of them as `known`
+    // says where that is less than the most.
+    template <class T, size_t known>
+    void entries_of(Frame& frame, int64_t begin, int64_t end, size_t count) const {
         T* whole = reinterpret_cast<T*>(whole_.place.in(frame));
         T* picked = reinterpret_cast<T*>(picked_.begin(frame, begin));
         const int64_t step = picked_.spacing();
-        const size_t axes = indices_.size();
-        const int64_t* at[most_indices];
-        int64_t steps[most_indices], lengths[most_indices], strides[most_indices];
+        const size_t axes = known < most_indices ? known : count;
+        const int64_t* at[known];
+        int64_t steps[known], lengths[known], strides[known];
         for (size_t i = 0; i < axes; ++i) {
             at[i] = reinterpret_cast<const int64_t*>(indices_[i].entries.begin(frame, begin));
             steps[i] = indices_[i].entries.spacing();
@@ -150,6 +181,7 @@ private:
     static constexpr int64_t near_bytes = 16384;
 
     bool scatter_, takes_rows_ = false, single_entries_ = false, far_ = false;
+    bool looks_ahead_ = false;
     DType dtype_;
     Rows whole_, picked_;
     std::vector<Index> indices_;

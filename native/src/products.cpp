@@ -97,38 +97,40 @@ private:
                 tile.b_row = panel;
             }
             tile.bias = p_.bias ? static_cast<const T*>(p_.bias) + j : nullptr;
-            const T* packed = packed_a_;
-            for (int64_t i = row, t = 0; t < tiles; ++t) {
-                const int64_t height = each + (t < more);
+            // The higher tiles, then the others.
+            for (int64_t t = 0; t < tiles;) {
+                const int64_t height = each + (t < more), number = t < more ? more : tiles - more;
+                const int64_t i = row + t * each + least(t, more);
                 const bool chunks = cut_.pack_a && a_.column == 1;
-                tile.a = cut_.pack_a ? packed : a_.at(i, start);
+                tile.a = cut_.pack_a ? packed_a_ + (i - row) * cut_.depth : a_.at(i, start);
                 tile.a_row = a_.column != 1 ? 1 : chunks ? chunk : a_.row;
                 tile.a_column = a_.column == 1 ? 1 : cut_.pack_a ? height : a_.column;
                 tile.a_next = chunk * (chunks ? height : tile.a_column);
+                tile.a_step = height * (cut_.pack_a ? cut_.depth : a_.row);
                 tile.c = static_cast<T*>(p_.c) + i * p_.c_row + j;
                 tile.gate =
                     p_.gate ? static_cast<const T*>(p_.gate) + i * p_.gate_row + j : nullptr;
-                if (used == panel) run_tile(height, tile);
-                else run_edge(height, used, tile);
-                i += height;
-                packed += height * cut_.depth;
+                if (used == panel) run_tiles(height, tile, number);
+                else run_edge(height, used, tile, number);
+                t += number;
             }
         }
     }
 
-    void run_tile(int64_t rows, const Tile<T>& tile) const {
-        if (a_.column == 1) tile_of_rows<T, vectors, false, rows_of_tile>(rows, tile);
-        else tile_of_rows<T, vectors, true, rows_of_tile>(rows, tile);
+    void run_tiles(int64_t rows, const Tile<T>& tile, int64_t count) const {
+        if (a_.column == 1) tiles_of_rows<T, vectors, false, rows_of_tile>(rows, tile, count);
+        else tiles_of_rows<T, vectors, true, rows_of_tile>(rows, tile, count);
     }
 
-    // A tile of which some columns are outside of the product: computed aside.
-    void run_edge(int64_t rows, int64_t used, Tile<T> tile) const {
+    // Tiles of which some columns are outside of the product: computed aside.
+    void run_edge(int64_t rows, int64_t used, Tile<T> tile, int64_t count) const {
         T c[rows_of_tile * panel], gate[rows_of_tile * panel], bias[panel];
         T* target = tile.c;
-        const int64_t c_row = tile.c_row;
-        if (!tile.first) copy_in(target, c_row, rows, used, c);
+        const T* factors = tile.gate;
+        const int64_t c_row = tile.c_row, gate_row = tile.gate_row;
+        tile.c = c;
+        tile.c_row = panel;
         if (tile.gate) {
-            copy_in(tile.gate, tile.gate_row, rows, used, gate);
             tile.gate = gate;
             tile.gate_row = panel;
         }
@@ -136,13 +138,18 @@ private:
             copy_in(tile.bias, 0, 1, used, bias);
             tile.bias = bias;
         }
-        tile.c = c;
-        tile.c_row = panel;
-        run_tile(rows, tile);
-        for (int64_t i = 0; i < rows; ++i)
-            for (int64_t j = 0; j < used; j += width<T>)
-                store_part(target + i * c_row + j, load<Vector<T>>(c + i * panel + j),
-                           least(used - j, width<T>));
+        for (; count > 0; --count, tile.a += tile.a_step, target += rows * c_row) {
+            if (!tile.first) copy_in(target, c_row, rows, used, c);
+            if (tile.gate) {
+                copy_in(factors, gate_row, rows, used, gate);
+                factors += rows * gate_row;
+            }
+            run_tiles(rows, tile, 1);
+            for (int64_t i = 0; i < rows; ++i)
+                for (int64_t j = 0; j < used; j += width<T>)
+                    store_part(target + i * c_row + j, load<Vector<T>>(c + i * panel + j),
+                               least(used - j, width<T>));
+        }
     }
 
     static void copy_in(const T* from, int64_t row, int64_t rows, int64_t used, T* to) {

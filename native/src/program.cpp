@@ -92,8 +92,10 @@ Program::Program(Description description)
         auto step = make_step(description_, op, scratch);
         spread_.push_back(step && step->can_spread());
         own_loops_.push_back(step && step->has_own_loop());
+        if (step && step->can_look_ahead()) looking_ahead_.push_back(step.get());
         if (step) steps_.push_back(std::move(step));
     }
+    moves_.resize(base_.size());
     can_spread_ = std::find(spread_.begin(), spread_.end(), true) != spread_.end();
     pace_ = std::make_unique<Pace>();
     // Whole cache lines and more, so that threads do not share any.
@@ -144,14 +146,22 @@ Program::Outcome Program::run(char* const* inputs, char* const* outputs,
     frame.helpers = nullptr;
     frame.flush_denormals = flush_denormals;
     frame.stopped = false;
+    for (size_t i = 0; i < input_strides.size(); ++i)
+        moves_[static_cast<size_t>(inputs_[i])] = input_strides[i];
+    frame.moves = moves_.data();
+    const auto parts = static_cast<int64_t>(steps_.size());
     const auto start = std::chrono::steady_clock::now();
     auto before = start;
     int64_t next_copy = copies ? copies->first : -1, made = 0;
     for (int64_t done = 0; done < steps; ++done) {
         if (threads > 1) frame.helpers = pace_->shared() ? frames_.data() + 1 : nullptr;
-        for (auto& step : steps_) {
-            step->run(frame);
+        const bool looks_ahead =
+            !looking_ahead_.empty() && !input_strides.empty() && done + 1 < steps;
+        for (int64_t i = 0; i < parts; ++i) {
+            steps_[static_cast<size_t>(i)]->run(frame);
             if (frame.stopped) return {done, true};
+            if (looks_ahead)
+                for (const Step* step : looking_ahead_) step->look_ahead(frame, i, parts);
         }
         if (done + 1 == next_copy) {
             copy(*copies, made++);

@@ -28,6 +28,10 @@ public:
     virtual bool can_spread() const { return false; }
     // Whether a chain of instructions runs as a loop of its own.
     virtual bool has_own_loop() const { return false; }
+    // Whether the next run reads memory that this one can name but has not asked for.
+    virtual bool can_look_ahead() const { return false; }
+    // Asks for part `part` of `parts` of that memory, so that it is on its way meanwhile.
+    virtual void look_ahead(const Frame&, int64_t, int64_t) const {}
     // Tells where each thread's scratch memory lies before the first run; it is in the frame too.
     virtual void take_scratch(const std::vector<char*>&) {}
 };

@@ -40,6 +40,7 @@ struct Tile {
     const T* a;
     int64_t a_row, a_column;  // one of them is 1: from a row to the next, or a column
     int64_t a_next;           // from a chunk of columns to the next
+    int64_t a_step;           // from a tile to the one below
     const T* b;
     int64_t b_row;
     T* c;
@@ -79,68 +80,91 @@ CHAINRULE_INLINE void accumulate(V& sum, const V& x, const V& y) {
 #endif
 }
 
-// `columns`: whether the columns of a are contiguous, not its rows.
+// A vector made where it is used: kept through the innermost loop, it would push a sum out of the
+// registers.
+template <class V>
+CHAINRULE_INLINE V made_here(V v) {
+#if defined(__GNUC__) && defined(__FMA__)
+    __asm__ volatile("" : "+v"(v));
+#endif
+    return v;
+}
+
+// `count` tiles of the same height, one below the other, against the same columns of b. `columns`:
+// whether the columns of a are contiguous, not its rows.
 template <class T, int rows, int vectors, bool columns>
-void tile(const Tile<T>& t) {
+void tiles(const Tile<T>& t, int64_t count) {
     using V = Vector<T>;
-    V sum[rows][vectors];
-    unrolled<rows * vectors>(
-        [&](auto n) CHAINRULE_LAMBDA { sum[n.value / vectors][n.value % vectors] = V{}; });
     const int64_t row = columns ? 1 : t.a_row, column = columns ? t.a_column : 1;
-    const int64_t next = t.a_next, b_row = t.b_row;
-    const T* a = t.a;
-    const T* b = t.b;
-    const auto step = [&](const T* left) CHAINRULE_LAMBDA {
-        V right[vectors];
-        unrolled<vectors>(
-            [&](auto j) CHAINRULE_LAMBDA { right[j.value] = load<V>(b + j.value * width<T>); });
-        unrolled<rows>([&](auto i) CHAINRULE_LAMBDA {
-            const V entry = left[i.value * row] - V{};  // x - 0 is x, which x + 0 is not for -0
-            unrolled<vectors>([&](auto j) CHAINRULE_LAMBDA {
-                accumulate(sum[i.value][j.value], entry, right[j.value]);
-            });
-        });
-        b += b_row;
-    };
-    // What is written next is asked for now: it may have left the cache.
-    unrolled<rows>([&](auto i)
-                       CHAINRULE_LAMBDA { __builtin_prefetch(t.c + i.value * t.c_row, 1); });
-    int64_t p = t.k;
-    for (; p >= chunk; p -= chunk, a += next) {
-        step(a);
-        step(a + column);
-        step(a + 2 * column);
-        step(a + 3 * column);
-    }
-    for (; p > 0; --p, a += column) step(a);
+    const int64_t k = t.k, next = t.a_next, b_row = t.b_row, c_row = t.c_row;
     // What the first part of k adds to, and what follows the last, in an order like NumPy's.
-    const T* start = t.first ? t.bias : t.c;
-    const int64_t start_row = t.first ? 0 : t.c_row;
+    const int64_t start_row = t.first ? 0 : c_row;
+    const bool adds = !t.first || t.bias, relu = t.last && t.relu, times = t.times;
     const T* gate = t.last ? t.gate : nullptr;
-    const bool relu = t.last && t.relu;
-    const auto each = [&](const auto& f) CHAINRULE_LAMBDA {
-        unrolled<rows * vectors>([&](auto n) CHAINRULE_LAMBDA {
-            constexpr int i = n.value / vectors, j = n.value % vectors;
-            f(sum[i][j], i, j * width<T>);
-        });
-    };
-    if (start)
-        each([&](V& v, int i, int j) CHAINRULE_LAMBDA { v += load<V>(start + i * start_row + j); });
-    if (relu) each([&](V& v, int, int) CHAINRULE_LAMBDA { v = v <= V{} ? V{} : v; });
-    if (gate && t.times)
-        each([&](V& v, int i, int j) CHAINRULE_LAMBDA { v *= load<V>(gate + i * t.gate_row + j); });
-    else if (gate)
-        each([&](V& v, int i, int j) CHAINRULE_LAMBDA {
-            v *= load<V>(gate + i * t.gate_row + j) > V{} ? T{1} - V{} : V{};
-        });
-    each([&](V& v, int i, int j) CHAINRULE_LAMBDA { store(t.c + i * t.c_row + j, v); });
+    const T* first = t.a;
+    T* c = t.c;
+    for (; count > 0; --count, first += t.a_step, c += rows * c_row) {
+        V sum[rows][vectors];
+        unrolled<rows * vectors>(
+            [&](auto n) CHAINRULE_LAMBDA { sum[n.value / vectors][n.value % vectors] = V{}; });
+        const T* a = first;
+        const T* b = t.b;
+        const auto step = [&](const T* left) CHAINRULE_LAMBDA {
+            V right[vectors];
+            unrolled<vectors>(
+                [&](auto j) CHAINRULE_LAMBDA { right[j.value] = load<V>(b + j.value * width<T>); });
+            unrolled<rows>([&](auto i) CHAINRULE_LAMBDA {
+                const V entry = left[i.value * row] - V{};  // x - 0 is x, which x + 0 is not for -0
+                unrolled<vectors>([&](auto j) CHAINRULE_LAMBDA {
+                    accumulate(sum[i.value][j.value], entry, right[j.value]);
+                });
+            });
+            b += b_row;
+        };
+        // What is written next is asked for now: it may have left the cache.
+        unrolled<rows>([&](auto i)
+                           CHAINRULE_LAMBDA { __builtin_prefetch(c + i.value * c_row, 1); });
+        int64_t p = k;
+        for (; p >= chunk; p -= chunk, a += next) {
+            step(a);
+            step(a + column);
+            step(a + 2 * column);
+            step(a + 3 * column);
+        }
+        for (; p > 0; --p, a += column) step(a);
+        const auto each = [&](const auto& f) CHAINRULE_LAMBDA {
+            unrolled<rows * vectors>([&](auto n) CHAINRULE_LAMBDA {
+                constexpr int i = n.value / vectors, j = n.value % vectors;
+                f(sum[i][j], i, j * width<T>);
+            });
+        };
+        const T* start = t.first ? t.bias : c;
+        if (adds)
+            each([&](V& v, int i, int j)
+                     CHAINRULE_LAMBDA { v += load<V>(start + i * start_row + j); });
+        const V zero = made_here(V{});
+        if (relu) each([&](V& v, int, int) CHAINRULE_LAMBDA { v = v <= zero ? zero : v; });
+        if (gate) {
+            if (times)
+                each([&](V& v, int i, int j)
+                         CHAINRULE_LAMBDA { v *= load<V>(gate + i * t.gate_row + j); });
+            else {
+                const V one = made_here(T{1} - V{});
+                each([&](V& v, int i, int j) CHAINRULE_LAMBDA {
+                    v *= load<V>(gate + i * t.gate_row + j) > zero ? one : zero;
+                });
+            }
+            gate += rows * t.gate_row;
+        }
+        each([&](V& v, int i, int j) CHAINRULE_LAMBDA { store(c + i * c_row + j, v); });
+    }
 }
 
 template <class T, int vectors, bool columns, int most>
-void tile_of_rows(int64_t rows, const Tile<T>& t) {
+void tiles_of_rows(int64_t rows, const Tile<T>& t, int64_t count) {
     if constexpr (most > 1)
-        if (rows < most) return tile_of_rows<T, vectors, columns, most - 1>(rows, t);
-    tile<T, most, vectors, columns>(t);
+        if (rows < most) return tiles_of_rows<T, vectors, columns, most - 1>(rows, t, count);
+    tiles<T, most, vectors, columns>(t, count);
 }
 
 }  // namespace

@@ -152,6 +152,7 @@ struct Frame {
     int worker = 0;            // number of the thread
     bool flush_denormals = false;
     bool stopped = false;
+    const int64_t* moves = nullptr;  // of each buffer, in bytes, before the next step
 };
 
 class Program {
@@ -203,6 +204,8 @@ private:
     std::vector<int> inputs_, outputs_;
     std::unique_ptr<Memory> memory_;
     std::vector<std::unique_ptr<Step>> steps_;
+    std::vector<const Step*> looking_ahead_;
+    std::vector<int64_t> moves_;  // of each buffer between two steps of a run
     std::vector<Frame> frames_;
     int64_t scratch_bytes_ = 0;
     std::vector<bool> spread_, own_loops_;
