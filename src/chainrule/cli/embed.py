@@ -57,6 +57,8 @@ NAMES = {
     "seed": "--seed",
     "errors": "--errors",
     "column": "--column",
+    "cache": "--cache",
+    "folder": "--cache",
     "sg=0": "--model cbow",
     "sg=1": "--model skipgram",
     "hs=0": "another --output than hierarchical",
@@ -190,6 +192,12 @@ _WHOLE = click.IntRange(1)
     "of both.  [default: input; sum with glove]",
 )
 @click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Keep the text as numbers here, for the next run.  [default: temporary files]",
+)
+@click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -225,7 +233,7 @@ def embed(
     console = make_console()
     settings = {name: choices[name] for name in ("tokens", "lower", "column", "errors")}
     if corpus:
-        text = Corpus(_source(corpus), progress=not quiet, **settings)
+        text = Corpus(_source(corpus), progress=not quiet, cache=choices["cache"], **settings)
     else:
         if not quiet:
             console.print("Reading the documentation of the Python libraries on this machine.")
@@ -266,7 +274,7 @@ def learn(text: Any, progress: bool, own: bool, **choices: Any) -> WordVectors:
     if model == "lsa":
         from chainrule.embed.lsa import LSA
 
-        return LSA(text, **common).vectors
+        return LSA(text, folder=choices["cache"], **common).vectors
     training: dict[str, Any] = {
         "workers": choices["threads"],
         "checkpoint": choices["checkpoint"],
@@ -281,6 +289,7 @@ def learn(text: Any, progress: bool, own: bool, **choices: Any) -> WordVectors:
         # The authors' 100 is for billions of words.
         x_max = 100.0 if text.total > 10**9 else 10.0
         more = {} if rate is None else {"eta": rate}
+        more["folder"] = choices["cache"]
         return _learned(GloVe(text, x_max=x_max, **common, **training, **more), keep)
     from chainrule.embed.word2vec import Options, Word2Vec
 
@@ -420,6 +429,11 @@ def _check(
         )
     if not corpus and choices["column"] is not None:
         raise ChainruleError("--column needs a CSV or Parquet file as CORPUS")
+    if choices["cache"] is not None:
+        if not corpus:
+            raise ChainruleError("--cache needs a CORPUS: documentation is read anew each time")
+        if not choices["cache"].is_dir():
+            raise ChainruleError(f"--cache: {choices['cache']} is not a directory: make it first")
 
 
 def _show_neighbours(console: Console, vectors: WordVectors, words: tuple[str, ...]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +15,11 @@ import numpy as np
 
 from chainrule.embed.concordance import Concordance, concordance
 from chainrule.embed.counting import reporter
+from chainrule.embed.disk import StoreError, room_in
 from chainrule.embed.encoded import EncodedCorpus
 from chainrule.embed.sources import TextSource, source_of
 from chainrule.embed.store import (
     Store,
-    StoreError,
     Temporary,
     folder_written_whole,
     mapped,
@@ -60,6 +62,7 @@ class Corpus:
             file or bytes that are not UTF-8.
         ColumnError: for a table without the column; it names those there are.
         TokenError: for settings that cannot be, or tokens that are not words.
+        StoreError: later, where the disk has no room for the numbers.
 
     >>> text = Corpus([["a", "rose", "is", "a", "rose"]], progress=False)
     >>> text.vocabulary(min_count=2).words
@@ -158,7 +161,10 @@ class Corpus:
         new[places[found]] = np.flatnonzero(found)
         place = store.folder / f"encoded-{_digest(vocabulary.words)}"
         if not place.exists():
-            with folder_written_whole(place) as folder:
+            with (
+                folder_written_whole(place) as folder,
+                self._room(lambda: 4 * len(store.ids) + 8 * len(store.ends)),
+            ):
                 store.renumbered(new, folder, self._progress)
         ids, ends = mapped(place / "ids", np.int32), mapped(place / "ends", np.int64)
         return EncodedCorpus(ids, ends, vocabulary, self.total - len(ids), store.owner)
@@ -233,7 +239,10 @@ class Corpus:
         line = ""
         report.start(f"reading {os.path.basename(self.name) or self.name}", self._source.size)
         try:
-            with folder_written_whole(place) as folder:
+            with (
+                folder_written_whole(place) as folder,
+                self._room(lambda: self._needed(folder)),
+            ):
                 table, words, lost = write_store(
                     folder, self._source, self._tokeniser, self._limit, report
                 )
@@ -243,6 +252,16 @@ class Corpus:
         finally:
             report.close(line)
         return table
+
+    def _room(self, needed: Callable[[], int]) -> AbstractContextManager[None]:
+        folder = Path(tempfile.gettempdir()) if self._cache is None else self._cache
+        return room_in(folder, "the text as numbers", needed, "cache=")
+
+    def _needed(self, folder: Path) -> int:
+        """Bytes of the text as numbers, judged by those that were written for what was read."""
+        written = sum(file.stat().st_size for file in folder.iterdir())
+        size = self._source.size or 0
+        return written * max(size, 1) // max(min(self._source.position, size), 1)
 
     def _fingerprint(self) -> list[Any] | None:
         """What changes when the numbers would be others; None where nobody can tell."""

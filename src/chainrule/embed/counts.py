@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.embed.disk import allocated, another_folder, room_in
 from chainrule.embed.encoded import EncodedCorpus
 from chainrule.errors import ChainruleError
 from chainrule.nn.checks import positive_whole
@@ -96,13 +98,16 @@ def _counted_natively(
         counter = words.PairCounter(
             size, window, SIDES.index(sides), WEIGHTS.index(weights), room, scratch
         )
-        for begin in range(0, count, STRETCH):
-            counter.count(ids, ends, begin, min(begin + STRETCH, count))
-        row_ends = np.empty(size, np.int64)
-        entries = counter.finish(row_ends)
-        columns = empty(entries, np.int32, memory - 8 * entries, folder)
-        values = empty(entries, np.float64, memory - 4 * entries, folder)
-        counter.write(row_ends, columns, values)
+        try:
+            for begin in range(0, count, STRETCH):
+                counter.count(ids, ends, begin, min(begin + STRETCH, count))
+            row_ends = np.empty(size, np.int64)
+            entries = counter.finish(row_ends)
+            columns = empty(entries, np.int32, memory - 8 * entries, folder)
+            values = empty(entries, np.float64, memory - 4 * entries, folder)
+            counter.write(row_ends, columns, values)
+        except RuntimeError as error:  # of a file that cannot be written
+            raise CountError(f"{error} If not, {another_folder('folder=')}") from error
     return _matrix(values, columns, row_ends)
 
 
@@ -116,7 +121,13 @@ def empty(
     """
     if count * np.dtype(dtype).itemsize <= memory or not count:
         return np.empty(count, dtype)
-    with tempfile.TemporaryFile(dir=folder) as file:
+    size = count * np.dtype(dtype).itemsize
+    place = Path(tempfile.gettempdir() if folder is None else folder)
+    with (
+        room_in(place, "the count of pairs", lambda: size, "folder="),
+        tempfile.TemporaryFile(dir=folder) as file,
+    ):
+        allocated(file, size)
         return np.memmap(file, dtype, "w+", shape=(count,))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chainrule.embed.disk import write
 from chainrule.embed.store import BLOCK, Store, Temporary, read_store, write_table
 from chainrule.embed.tally import Tally, restored
 
@@ -125,12 +126,12 @@ def joined(
             result[found[taken]] = numbers[rule[taken]]
             result = result[kept[:-1]]
             appearing.see(result)
-            result.tofile(ids_file)
+            write(ids_file, result)
             before = np.concatenate([[0], np.cumsum(kept[:-1])])
             next_line = int(np.searchsorted(store.ends, start + len(block), "right"))
-            (written + before[store.ends[line:next_line] - start]).tofile(ends_file)
+            write(ends_file, written + before[store.ends[line:next_line] - start])
             line, written = next_line, written + len(result)
-        np.full(len(store.ends) - line, written, np.int64).tofile(ends_file)
+        write(ends_file, np.full(len(store.ends) - line, written, np.int64))
     write_table(folder, appearing.renumbered(table, folder / "ids"), 0)
     return read_store(folder, owner)[0]
 

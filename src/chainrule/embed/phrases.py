@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from chainrule.embed.corpus import Corpus
+from chainrule.embed.disk import room_in
 from chainrule.embed.joining import joined, pair_counts
 from chainrule.errors import ChainruleError
 from chainrule.files import written_whole
@@ -169,5 +172,8 @@ def _learned(
 def _applied(
     corpus: Corpus, rule: Mapping[tuple[str, str], float], delimiter: str, progress: bool
 ) -> Corpus:
-    store = joined(corpus.store, list(rule), delimiter, progress)
+    text = corpus.store
+    folder = Path(tempfile.gettempdir())
+    with room_in(folder, "the text", lambda: 4 * len(text.ids) + 8 * len(text.ends)):
+        store = joined(text, list(rule), delimiter, progress)
     return Corpus.of_store(store, corpus.name, corpus.undercount, progress)

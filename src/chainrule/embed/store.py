@@ -17,19 +17,16 @@ from typing import IO, Any
 import numpy as np
 
 from chainrule.embed.counting import Quiet, reporter
+from chainrule.embed.disk import StoreError as StoreError
+from chainrule.embed.disk import write
 from chainrule.embed.sources import ListSource, TextSource
 from chainrule.embed.tally import Tally, new_tally, renumbered, restored
 from chainrule.embed.tokenise import Tokeniser, added
-from chainrule.errors import ChainruleError
 
 FORMAT = "chainrule corpus 1"
 # Words that are taken at a time: from lists, and when numbers are replaced by others.
 BLOCK = 1 << 20
 FORGOTTEN = -1
-
-
-class StoreError(ChainruleError, ValueError):
-    """A folder with something else than the numbers of a text."""
 
 
 @dataclass(eq=False)
@@ -87,11 +84,11 @@ class Store:
             for start, block in blocks:
                 next_line = int(np.searchsorted(self.ends, start + len(block), "right"))
                 ids, ends = renumbered(block, new, self.ends[line:next_line] - start)
-                ids.tofile(ids_file)
-                (ends + written).tofile(ends_file)
+                write(ids_file, ids)
+                write(ends_file, ends + written)
                 line = next_line
                 written += len(ids)
-            np.full(len(self.ends) - line, written, np.int64).tofile(ends_file)
+            write(ends_file, np.full(len(self.ends) - line, written, np.int64))
         return len(self.ids) - written
 
 
@@ -110,8 +107,8 @@ class _Writer:
     lost: int = 0
 
     def write(self, ids: np.ndarray, ends: np.ndarray) -> None:
-        ids.tofile(self.ids)
-        (ends + self.total).tofile(self.ends)
+        write(self.ids, ids)
+        write(self.ends, ends + self.total)
         self.total += len(ids)
         if self.limit is not None and len(self.table) > self.limit:
             self._forget(self.limit)
@@ -123,7 +120,7 @@ class _Writer:
         places = np.flatnonzero(counts > least).astype(np.int32)
         new = np.full(len(counts), FORGOTTEN, np.int32)
         new[places] = np.arange(len(places), dtype=np.int32)
-        np.save(self._cut(len(self.cuts)), new)
+        self._write_cut(len(self.cuts), new)
         self.cuts.append(self.total)
         self.table.keep(places)
         self.lost += int(least)
@@ -137,10 +134,10 @@ class _Writer:
         # From the last cut back to the first: what each one's old places are at the end.
         final = np.arange(len(self.table), dtype=np.int32)
         for number in reversed(range(len(self.cuts))):
-            final = np.append(final, np.int32(FORGOTTEN))[np.load(self._cut(number))]
-            np.save(self._cut(number), final)
+            final = np.append(final, np.int32(FORGOTTEN))[self._read_cut(number)]
+            self._write_cut(number, final)
         for number, (start, stop) in enumerate(pairwise([0, *self.cuts])):
-            final = np.load(self._cut(number))
+            final = self._read_cut(number)
             for at in range(start, stop, BLOCK):
                 part = slice(at, min(at + BLOCK, stop))
                 ids[part] = final[ids[part]]
@@ -148,7 +145,14 @@ class _Writer:
         ids.flush()
 
     def _cut(self, number: int) -> Path:
-        return self.folder / f"cut-{number}.npy"
+        return self.folder / f"cut-{number}"
+
+    def _read_cut(self, number: int) -> np.ndarray:
+        return np.fromfile(self._cut(number), np.int32)
+
+    def _write_cut(self, number: int, places: np.ndarray) -> None:
+        with open(self._cut(number), "wb") as file:
+            write(file, places)
 
 
 def write_store(
@@ -222,8 +226,9 @@ def write_table(folder: Path, table: Tally, lost: int) -> None:
     """Write the words beside the numbers, and by how much counts may be too small."""
     data, ends = table.dump()
     (folder / "words").write_bytes(data)
-    ends.tofile(folder / "word_ends")
-    table.counts().tofile(folder / "counts")
+    for name, numbers in (("word_ends", ends), ("counts", table.counts())):
+        with open(folder / name, "wb") as numbers_file:
+            write(numbers_file, numbers)
     with open(folder / "corpus.json", "w", encoding="utf-8") as file:
         json.dump({"format": FORMAT, "lost": lost}, file)
 
