@@ -54,6 +54,21 @@ class SimilarityResult:
     pearson: Estimate
 
 
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Cosines of pairs of words.
+
+    Attributes:
+        known: places of the pairs whose words both have vectors.
+        cosines: float64, of those.
+        missing: the words without a vector.
+    """
+
+    known: list[int]
+    cosines: np.ndarray
+    missing: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class AnalogyResult:
     """How many questions of a section, or of all, are answered rightly.
@@ -101,6 +116,26 @@ def similarity(
     """
     from scipy.stats import rankdata
 
+    found = compared(vectors, pairs, restrict_vocab, case_insensitive)
+    scores = np.asarray(pairs.scores, np.float64)[found.known]
+
+    def ranked(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return _correlations(rankdata(one, axis=1), rankdata(other, axis=1))
+
+    return SimilarityResult(
+        pairs.name,
+        len(pairs.pairs),
+        len(found.known),
+        found.missing,
+        _correlated(found.cosines, scores, ranked, resamples, seed),
+        _correlated(found.cosines, scores, _correlations, resamples, seed),
+    )
+
+
+def compared(
+    vectors: WordVectors, pairs: WordPairs, restrict_vocab: int | None, case_insensitive: bool
+) -> Compared:
+    """The cosines of pairs of words; arguments as for ``similarity``."""
     find = _Finder(vectors, restrict_vocab, case_insensitive)
     places = [(find(one), find(other)) for one, other in pairs.pairs]
     known = [row for row, (one, other) in enumerate(places) if one >= 0 and other >= 0]
@@ -108,20 +143,8 @@ def similarity(
     inverse = vectors.inverse_norms()
     products = np.einsum("ij,ij->i", vectors.vectors[rows[:, 0]], vectors.vectors[rows[:, 1]])
     cosines = (products * inverse[rows[:, 0]] * inverse[rows[:, 1]]).astype(np.float64)
-    scores = np.asarray(pairs.scores, np.float64)[known]
-
-    def ranked(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return _correlations(rankdata(one, axis=1), rankdata(other, axis=1))
-
     missing = dict.fromkeys(word for pair in pairs.pairs for word in pair if find(word) < 0)
-    return SimilarityResult(
-        pairs.name,
-        len(places),
-        len(known),
-        tuple(missing),
-        _correlated(cosines, scores, ranked, resamples, seed),
-        _correlated(cosines, scores, _correlations, resamples, seed),
-    )
+    return Compared(known, cosines, tuple(missing))
 
 
 def analogies(
@@ -154,15 +177,9 @@ def analogies(
     >>> [(each.name, each.right, each.asked) for each in analogies(v, given)]
     [('family', 1, 1), ('total', 1, 1)]
     """
-    if method not in METHODS:
-        raise VectorsError(f"method={method!r} is not one of {', '.join(METHODS)}")
-    find = _Finder(vectors, restrict_vocab, case_insensitive)
     sections = list(sections)
     questions = [question for section in sections for question in section.questions]
-    places = np.array([[find(word) for word in each] for each in questions]).reshape(-1, 4)
-    known: np.ndarray = np.all(places >= 0, axis=1)
-    right = np.zeros(len(places), bool)
-    right[known] = _answered(vectors, find, places[known], method)
+    known, right = answers(vectors, questions, restrict_vocab, case_insensitive, method)
     generator = np.random.default_rng(seed)
 
     def result(name: str, chosen: np.ndarray) -> AnalogyResult:
@@ -184,8 +201,26 @@ def analogies(
         for name, wanted in (("semantic", False), ("syntactic", True)):
             chosen = [p for p, g in zip(parts, grammar, strict=True) if g == wanted]
             results.append(result(name, np.concatenate(chosen)))
-    results.append(result("total", np.arange(len(places))))
+    results.append(result("total", np.arange(len(questions))))
     return results
+
+
+def answers(
+    vectors: WordVectors,
+    questions: Sequence[tuple[str, str, str, str]],
+    restrict_vocab: int | None,
+    case_insensitive: bool,
+    method: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which questions have four known words, and which are answered rightly; as ``analogies``."""
+    if method not in METHODS:
+        raise VectorsError(f"method={method!r} is not one of {', '.join(METHODS)}")
+    find = _Finder(vectors, restrict_vocab, case_insensitive)
+    places = np.array([[find(word) for word in each] for each in questions]).reshape(-1, 4)
+    known: np.ndarray = np.all(places >= 0, axis=1)
+    right = np.zeros(len(places), bool)
+    right[known] = _answered(vectors, find, places[known], method)
+    return known, right
 
 
 class _Finder:

@@ -10,14 +10,15 @@ import numpy as np
 
 from chainrule.embed import formats
 from chainrule.embed.formats.table import Policy, VectorTable
+from chainrule.embed.gensim_names import GensimNames
 from chainrule.embed.neighbours import EPSILON, best, inverse_norms, nearest
 from chainrule.embed.vector_errors import VectorsError
-from chainrule.embed.word_table import WordTable, unit_of
+from chainrule.embed.word_table import unit_of
 
 Neighbours = list[tuple[str, float]]
 
 
-class WordVectors(WordTable):
+class WordVectors(GensimNames):
     """A vector for each word, and what gensim's ``KeyedVectors`` answers with them.
 
     Args:
@@ -32,6 +33,9 @@ class WordVectors(WordTable):
         index_to_key: the words in order; ``words`` is the same list.
         key_to_index: the place of each word.
         vector_size: numbers in a vector.
+
+    Further methods that are there for programs written for gensim are those of ``GensimNames``:
+    ``load_word2vec_format``, ``add_vectors``, ``evaluate_word_pairs`` and others.
 
     A key is a word or its place. Cosines with a vector of zeros are 0. The lengths of all vectors
     are found at the first question that needs them; a number that is not finite is noticed then.
@@ -295,6 +299,8 @@ class WordVectors(WordTable):
         closer = np.flatnonzero(distances < distances[two])
         return [self.index_to_key[row] for row in closer if row != one]
 
+    words_closer_than = closer_than
+
     def rank(self, key1: Any, key2: Any) -> int:
         """1 where ``key2`` is the nearest neighbour of ``key1``, 2 where it is the second one."""
         return len(self.closer_than(key1, key2)) + 1
@@ -309,7 +315,12 @@ class WordVectors(WordTable):
         return [(float(cosines[place]), words[place]) for place in order]
 
     def doesnt_match(self, words: Sequence[Any]) -> Any:
-        """The key that is farthest from the mean of all."""
+        """The key that is farthest from the mean of all.
+
+        Raises:
+            UnknownWordError: for a word without a vector, where gensim leaves it out with a
+                warning: an answer would be about other words than were asked for.
+        """
         return self.rank_by_centrality(words)[-1][1]
 
     def relative_cosine_similarity(self, wa: Any, wb: Any, topn: int = 10) -> float:

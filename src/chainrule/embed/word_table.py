@@ -158,6 +158,10 @@ class WordTable:
                 self._unit = self.vectors * inverse[:, None]
             return self._unit
 
+    def _become(self, words: list[str], vectors: np.ndarray, counts: np.ndarray | None) -> None:
+        """Have other words and vectors from here on."""
+        WordTable.__init__(self, words, vectors, counts)
+
     def fill_norms(self, force: bool = False) -> None:
         """Find the lengths of the vectors; with ``force`` anew, after vectors have changed."""
         if force:
