@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chainrule.cli.main import main
@@ -47,6 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "pairs.txt": b"a b 3\n",
         "empty.txt": b"",
     }
+    np.save(tmp_path / "alone.npy", np.ones((2, 2), np.float32))
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     return tmp_path
@@ -67,6 +69,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("embed text.txt --rate 1e30 -q", "--rate 1e+30 is too large a rate"),
         ("embed text.txt --rate 50 --model glove -q", ": the vectors have diverged; "),
         ("embed text.txt --rate 50 --model glove -q", "--rate 50 is too large a rate"),
+        (
+            "embed text.txt --model glove --sample 0.1",
+            "--sample belongs to --model skipgram and cbow",
+        ),
+        ("embed text.txt --model lsa --negative 5", "--negative belongs to --model skipgram and"),
+        ("embed text.txt --output softmax --negative 5", "--negative belongs to --output negative"),
+        ("embed text.txt --cache no", "--cache: no is not a directory"),
+        ("embed --cache .", "--cache needs a CORPUS"),
+        (
+            "embed text.txt --checkpoint empty.txt -q",
+            "give another name with --checkpoint to begin",
+        ),
         ("embed text.txt -o v", "let it end with one of .txt,"),
         ("similar twice.txt a", "line 3: the word 'a' was there before, at line 2"),
         ("similar twice.txt a", "--duplicates first keeps the first"),
@@ -77,7 +91,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("similar . a", ". is a directory"),
         ("similar good.txt c", "'c' has no vector"),
         ("analogy twice.txt a", "--duplicates first keeps the first"),
-        ("analogy good.txt a-b", "'a-b' has no vector"),
+        ("analogy good.txt a-b", "'a-b' has no vector; write a space before each + and -"),
+        ("analogy good.txt a+b - c", "that is a sign in 'a+b'"),
+        (
+            "similar alone.npy a",
+            "alone.vocab: there is no such file, which holds the words of alone",
+        ),
         ("evaluate bytes.txt --similarity pairs.txt", "--errors replace reads it all the same"),
         ("evaluate good.txt --similarity .", ". is a directory"),
         ("evaluate good.txt --similarity no.txt", "no.txt: there is no such file"),

@@ -100,3 +100,27 @@ def test_the_command_line_names_its_options(cache: str | None, folder: Path) -> 
     assert sorted(path.name for path in folder.rglob("*")) == [
         "cache", "scratch", "temporary", "text.txt"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["v.txt", "v.bin", "v.glove", "v.vec", "v.npy", "v.safetensors", "v.parquet", "v.tsv"]
+)
+def test_vectors_that_do_not_fit_leave_nothing(name: str, folder: Path) -> None:
+    code = (
+        "import resource, sys\n"
+        "import numpy as np, pyarrow.parquet, safetensors\n"
+        "from chainrule.embed.vectors import WordVectors\n"
+        "numbers = np.random.default_rng(0).normal(size=(2000, 9))\n"
+        "vectors = WordVectors([f'w{i}' for i in range(2000)], numbers)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (14_000, 14_000))\n"
+        "try:\n"
+        "    vectors.save(sys.argv[1])\n"
+        "except OSError as error:\n"
+        "    print(error.filename, error.strerror)\n"
+    )
+    before = sorted(folder.rglob("*"))
+    finished = subprocess.run(
+        [sys.executable, "-c", code, name], capture_output=True, text=True, check=False
+    )
+    assert finished.stdout == f"{name} File too large\n", finished.stderr
+    assert sorted(folder.rglob("*")) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,11 @@ from chainrule.cli.reading_vectors import (
     print_neighbours,
     reading_options,
 )
+from chainrule.embed.vector_errors import UnknownWordError
 from chainrule.errors import ChainruleError
+
+# A sign that was perhaps meant as one, but stands inside a word.
+SIGN = re.compile(r"\w[-+]\w")
 
 EPILOG = """\
 \b
@@ -54,7 +59,12 @@ def analogy(
     positive, negative = terms(" ".join(expression))
     table = load(vectors, reading)
     ask = table.most_similar if method == "add" else table.most_similar_cosmul
-    found = ask(positive, negative, topn=count)
+    try:
+        found = ask(positive, negative, topn=count)
+    except UnknownWordError as error:
+        joined = next((w for w in positive + negative if w not in table and SIGN.search(w)), None)
+        hint = f"; write a space before each + and - that is a sign in {joined!r}" if joined else ""
+        raise ChainruleError(f"{error}{hint}") from error
     asked = " ".join(expression)
     print_neighbours([asked], [found], output, vectors=str(vectors), method=method)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import tempfile
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chainrule.cli.embed_checks import check_choices, default_destination, source_names
 from chainrule.cli.option_names import options_named
 from chainrule.embed.model import MOST
 from chainrule.errors import ChainruleError, one_line
 from chainrule.run import native
-from chainrule.tabular.files import check_writable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -222,18 +221,19 @@ def embed(
     destination = default_destination(corpus) if destination is None else destination
     if choices["model"] is None:
         choices["model"] = "skipgram" if corpus or native.available() else "lsa"
-    _check(corpus, destination, force, choices)
+    check_choices(corpus, destination, force, choices)
     if choices["threads"] is None:
         choices["threads"] = min(os.cpu_count() or 1, MOST["workers"])
 
     from chainrule.embed.corpus import Corpus
     from chainrule.embed.docstrings import Docstrings
     from chainrule.tabular.report import make_console
+    from chainrule.train.checkpoints import CheckpointError
 
     console = make_console()
     settings = {name: choices[name] for name in ("tokens", "lower", "column", "errors")}
     if corpus:
-        text = Corpus(_source(corpus), progress=not quiet, cache=choices["cache"], **settings)
+        text = Corpus(source_names(corpus), progress=not quiet, cache=choices["cache"], **settings)
     else:
         if not quiet:
             console.print("Reading the documentation of the Python libraries on this machine.")
@@ -244,7 +244,12 @@ def embed(
             f"model: {choices['model']}.",
             highlight=False,
         )
-    vectors = learn(text, not quiet, bool(corpus), **choices)
+    try:
+        vectors = learn(text, not quiet, bool(corpus), **choices)
+    except CheckpointError as error:
+        raise ChainruleError(
+            f"{error}; give another name with --checkpoint to begin anew"
+        ) from error
     destination = _saved(vectors, destination)
     if not quiet:
         _show_neighbours(console, vectors, SHOWN if not corpus else ())
@@ -349,91 +354,6 @@ def _saved(vectors: WordVectors, destination: Path) -> Path:
             continue
         raise ChainruleError(f"{one_line(reason)}; the vectors are in {place} instead")
     raise ChainruleError(f"{one_line(reason)}; there was no room for them elsewhere")
-
-
-def default_destination(corpus: tuple[str, ...]) -> Path:
-    """The vectors' file, named after the first text, in the current directory.
-
-    >>> default_destination(("data/wiki.txt.xz",)).as_posix()
-    'wiki.safetensors'
-    >>> default_destination(()).as_posix()
-    'documentation.safetensors'
-    """
-    if not corpus:
-        return Path("documentation.safetensors")
-    first = corpus[0].replace("*", "").strip("-.") or "text"
-    return Path(f"{Path(first).name.split('.')[0] or 'text'}.safetensors")
-
-
-def _source(corpus: tuple[str, ...]) -> Any:
-    """What a ``Corpus`` takes for the names that were typed."""
-    if len(corpus) > 1 and "-" in corpus:
-        raise ChainruleError("- is standard input, and cannot stand among other texts")
-    return corpus[0] if len(corpus) == 1 else [Path(name) for name in corpus]
-
-
-def _check(
-    corpus: tuple[str, ...], destination: Path, force: bool, choices: dict[str, Any]
-) -> None:
-    """What would be an error after hours is one before."""
-    from chainrule.embed.formats import files_of
-    from chainrule.embed.sources import TextSource, source_of
-
-    if destination.is_dir():
-        raise ChainruleError(
-            f"--vectors is a directory, {destination}: give the name of a file in it, such as "
-            f"{destination / default_destination(corpus)}"
-        )
-    for option in ("rate", "sample"):
-        if choices[option] is not None and not math.isfinite(choices[option]):
-            raise ChainruleError(f"--{option} {choices[option]} is not a number to compute with")
-    written = {path.resolve(): "--vectors" for path in files_of(destination)}
-    checkpoint = choices["checkpoint"]
-    if checkpoint is not None:
-        if checkpoint.resolve() in written:
-            raise ChainruleError(
-                f"--checkpoint and --vectors are both {checkpoint}: give one another name"
-            )
-        written[checkpoint.resolve()] = "--checkpoint"
-    source = source_of(_source(corpus), choices["column"]) if corpus else None
-    for path in source.paths if isinstance(source, TextSource) else ():
-        if path.resolve() in written:
-            option = written[path.resolve()]
-            raise ChainruleError(f"{option} is the text itself, {path}: give another name")
-    for path in files_of(destination):
-        check_writable(path, force=force)
-    if checkpoint is not None:
-        check_writable(checkpoint, force=True)
-    word2vec = choices["model"] in ("skipgram", "cbow")
-    for option, value in (
-        ("--output", choices["layer"] != "negative"),
-        ("--fast", choices["fast"]),
-        ("--deterministic", choices["deterministic"]),
-    ):
-        if value and not word2vec:
-            raise ChainruleError(
-                f"{option} belongs to --model skipgram and cbow; --model is {choices['model']}"
-            )
-    if choices["fast"] and choices["layer"] != "negative":
-        raise ChainruleError("--fast shares negatives, which only --output negative has")
-    if choices["model"] == "lsa":
-        for option in ("epochs", "rate", "checkpoint"):
-            if choices[option] is not None:
-                raise ChainruleError(f"--{option} is of no use to --model lsa, which has no epochs")
-        if choices["keep"] is not None:
-            raise ChainruleError("--keep is of no use to --model lsa, which has one table")
-    if choices["layer"] == "hierarchical" and choices["keep"] in ("output", "sum"):
-        raise ChainruleError(
-            f"--keep {choices['keep']} needs --output negative or softmax: with hierarchical "
-            "words have input vectors only"
-        )
-    if not corpus and choices["column"] is not None:
-        raise ChainruleError("--column needs a CSV or Parquet file as CORPUS")
-    if choices["cache"] is not None:
-        if not corpus:
-            raise ChainruleError("--cache needs a CORPUS: documentation is read anew each time")
-        if not choices["cache"].is_dir():
-            raise ChainruleError(f"--cache: {choices['cache']} is not a directory: make it first")
 
 
 def _show_neighbours(console: Console, vectors: WordVectors, words: tuple[str, ...]) -> None:

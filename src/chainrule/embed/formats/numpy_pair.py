@@ -21,6 +21,8 @@ from chainrule.embed.formats.table import (
 from chainrule.embed.vector_errors import VectorsError
 from chainrule.files import written_whole
 
+# Rows that are written at a time.
+BLOCK = 1 << 13
 # What separates a word from its count: our tab, or word2vec's space.
 COUNTED = re.compile(r"(.*)[\t ](\d{1,18})", re.DOTALL)
 
@@ -55,7 +57,7 @@ def read(path: Path, policy: Policy) -> VectorTable:
             "(words, size)"
         )
     names = vocabulary_of(path)
-    texts = read_words(names, policy)
+    texts = read_words(names, policy, path)
     if len(texts) != len(table):
         raise VectorsError(f"{names} has {len(texts)} words, but {path} has {len(table)} vectors")
     words, counts = counted(texts)
@@ -65,8 +67,16 @@ def read(path: Path, policy: Policy) -> VectorTable:
     return checked_table(names, words, table, numbers, policy, lambda row: f"line {row + 1}")
 
 
-def read_words(path: Path, policy: Policy) -> list[str]:
-    """The lines of a file, those that are blank at its end left out."""
+def read_words(path: Path, policy: Policy, numbers: Path) -> list[str]:
+    """The lines of a file, those that are blank at its end left out.
+
+    Args:
+        path: the file.
+        policy: how it is read.
+        numbers: the file whose words it holds.
+    """
+    if not os.path.exists(path):
+        raise VectorsError(f"{path}: there is no such file, which holds the words of {numbers}")
     with mapped(path) as data:
         offset = len(BYTE_ORDER_MARK) if data[:3] == BYTE_ORDER_MARK else 0
         starts, ends = rows.find_lines(data, offset)
@@ -87,12 +97,12 @@ def counted(texts: list[str]) -> tuple[list[str], list[int] | None]:
 
 
 def write(path: Path, table: VectorTable) -> None:
-    """Write both files: a word a line, a tab and its count where there are counts."""
+    """Write both files, or none: a word a line, a tab and its count where there are counts."""
     if FilePath(path).suffix != ".npy":
         raise VectorsError(f"{path}: give a name that ends with .npy")
     check_words(path, table.words, "\t\n\r\0", "a .vocab file")
     names = vocabulary_of(path)
-    with written_whole(names) as file:
+    with written_whole(names) as file, written_whole(os.fspath(path), "wb") as numbers_file:
         if table.counts is None:
             ending = next((word for word in table.words if COUNTED.fullmatch(word)), None)
             if ending is not None and counted(table.words)[1] is not None:
@@ -104,5 +114,9 @@ def write(path: Path, table: VectorTable) -> None:
         else:
             numbers = table.counts.tolist()
             file.writelines(f"{w}\t{n}\n" for w, n in zip(table.words, numbers, strict=True))
-    with written_whole(os.fspath(path), "wb") as file:
-        np.lib.format.write_array(file, np.asarray(table.vectors), allow_pickle=False)
+        # NumPy's own function would not say why a disk takes no more.
+        header = {"descr": "<f4", "fortran_order": False, "shape": table.vectors.shape}
+        np.lib.format.write_array_header_1_0(numbers_file, header)
+        for first in range(0, len(table.words), BLOCK):
+            block = np.ascontiguousarray(table.vectors[first : first + BLOCK], "<f4")
+            numbers_file.write(block.data)

@@ -46,7 +46,7 @@ def read(path: Path, policy: Policy) -> VectorTable:
         VectorsError: naming the line, for what is of another form or does not fit.
     """
     names = metadata_of(path)
-    words, counts, first = _metadata(names, policy)
+    words, counts, first = _metadata(names, policy, path)
     with mapped(path) as data:
         starts, ends = rows.find_lines(data, 0)
         if len(starts) != len(words):
@@ -68,9 +68,11 @@ def read(path: Path, policy: Policy) -> VectorTable:
     )
 
 
-def _metadata(path: FilePath, policy: Policy) -> tuple[list[str], np.ndarray | None, int]:
+def _metadata(
+    path: FilePath, policy: Policy, numbers: Path
+) -> tuple[list[str], np.ndarray | None, int]:
     """Words, counts where there are any, and the number of the first word's line."""
-    lines = read_words(path, policy)
+    lines = read_words(path, policy, numbers)
     if not lines or "\t" not in lines[0]:
         return lines, None, 1
     header = [name.strip().lower() for name in lines[0].split("\t")]
@@ -92,15 +94,14 @@ def _metadata(path: FilePath, policy: Policy) -> tuple[list[str], np.ndarray | N
 
 
 def write(path: Path, table: VectorTable) -> None:
-    """Write both files; the words have a header where there are counts."""
+    """Write both files, or none; the words have a header where there are counts."""
     check_words(path, table.words, "\t\n\r\0", "a .tsv file")
-    with written_whole(metadata_of(path)) as file:
+    with written_whole(metadata_of(path)) as file, written_whole(path) as numbers_file:
         if table.counts is None:
             file.writelines(f"{word}\n" for word in table.words)
         else:
             file.write("word\tcount\n")
             numbers = table.counts.tolist()
             file.writelines(f"{w}\t{n}\n" for w, n in zip(table.words, numbers, strict=True))
-    with written_whole(path) as file:
         for _, texts in texts_of(table.vectors, "\t"):
-            file.writelines(f"{text}\n" for text in texts)
+            numbers_file.writelines(f"{text}\n" for text in texts)
