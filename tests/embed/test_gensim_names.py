@@ -147,6 +147,8 @@ def test_a_model_and_a_file_stay_as_they_are(tmp_path: Path) -> None:
     [
         (["a", "b"], np.ones((2, 5)), {}, r"2 words need vectors of shape \(2, 6\), not \(2, 5\)"),
         (["a"], np.ones((2, 6)), {}, r"1 words need vectors of shape \(1, 6\), not \(2, 6\)"),
+        (["a"], [["x"] * 6], {}, "a vector is an array of numbers"),
+        (["a", "b"], np.diag([1, np.nan, 0, 0, 0, 0])[:2], {}, "the vector of 'b' holds a number"),
         (["a", "a"], np.ones((2, 6)), {}, "the word 'a' is given twice"),
         ([3], np.ones((1, 6)), {}, "a word is text, not 3"),
         (["a"], np.ones((1, 6)), {"extras": {"colour": [1]}}, "no 'colour', only 'count'"),

@@ -230,12 +230,35 @@ def test_numbers_that_are_not_finite_are_named(bad: float) -> None:
         ({"positive": np.zeros(3)}, r"shape \(7,\) here, not \(3,\)"),
         ({"positive": "word1", "restrict_vocab": -1}, "no words of the places 0 to -1"),
         ({"positive": "word1", "topn": -1}, "topn=-1 must be a whole number"),
+        ({"positive": "word1", "restrict_vocab": "9"}, "places of words are whole numbers"),
+        ({"positive": 2.5}, "2.5 is no part of a question"),
+        ({"positive": [0.5, 0.25]}, "0.5 is no part of a question"),
+        ({"positive": [["word1"]]}, "is no part of a question: give words"),
+        ({"positive": ("word1", np.nan)}, "the weight of 'word1' is nan"),
+        ({"negative": [("word1", "word2")]}, "is no part of a question"),
     ],
-    ids=["nothing", "shape", "places", "count"],
+    ids=[
+        "nothing",
+        "shape",
+        "places",
+        "count",
+        "limit",
+        "number",
+        "numbers",
+        "list",
+        "weight",
+        "words",
+    ],
 )
 def test_questions_that_cannot_be_asked(vectors: WordVectors, options: dict, message: str) -> None:
     with pytest.raises(VectorsError, match=message):
         vectors.most_similar(**options)
+
+
+def test_two_words_are_a_list_and_a_word_with_a_number_is_a_pair(vectors: WordVectors) -> None:
+    assert vectors.most_similar(("word1", "word2")) == vectors.most_similar(["word1", "word2"])
+    assert vectors.most_similar(("word1", -2)) == vectors.most_similar([("word1", -2.0)])
+    assert vectors.most_similar(("word1", 2))[0] == vectors.most_similar("word1")[0]
 
 
 # ----- between given words ----------------------------------------------------------------------
@@ -310,8 +333,11 @@ def test_relative_similarity(vectors: WordVectors) -> None:
         lambda v: v.most_similar_cosmul([], ["word1"]),
         lambda v: v.get_mean_vector(["word1"], weights=[1, 2]),
         lambda v: v.most_similar_batch(["word1"], []),
+        lambda v: v.get_mean_vector([]),
+        lambda v: v.similar_by_vector("word1"),
+        lambda v: v.relative_cosine_similarity("nothing", "word1"),
     ],
-    ids=["odd one", "mean", "choice", "product", "weights", "batch"],
+    ids=["odd one", "mean", "choice", "product", "weights", "batch", "no mean", "word", "zeros"],
 )
 def test_lists_that_are_empty_or_do_not_fit(vectors: WordVectors, ask: object) -> None:
     with pytest.raises(VectorsError):

@@ -14,7 +14,7 @@ from chainrule.embed.evaluation_files import Section, WordPairs, read_analogies,
 from chainrule.embed.formats.table import Policy, VectorTable, check_words
 from chainrule.embed.vector_errors import VectorsError
 from chainrule.embed.vocabulary import Vocabulary
-from chainrule.embed.word_table import WordTable
+from chainrule.embed.word_table import WordTable, numbers_of
 from chainrule.files import written_whole
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ class GensimNames(WordTable):
             replace: whether words that are there get the new vectors, or keep theirs.
 
         Raises:
-            VectorsError: for vectors of another size, and for a word that is given twice.
+            VectorsError: for vectors of another size, or not finite, and for a word that is
+            given twice.
 
         >>> v = GensimNames(["cat"], [[1, 0.5]])
         >>> v.add_vectors(["dog", "cow"], [[1, 0.7], [0, 1]])
@@ -140,11 +141,16 @@ class GensimNames(WordTable):
         (['cat', 'dog', 'cow'], [0.0, 1.0])
         """
         words = [keys] if isinstance(keys, str) else list(keys)
-        vectors = np.asarray(weights, np.float32)
+        vectors = numbers_of(weights)
         if vectors.shape != (len(words), self.vector_size):
             raise VectorsError(
                 f"{len(words)} words need vectors of shape ({len(words)}, {self.vector_size}), not "
                 f"{vectors.shape}"
+            )
+        odd_rows = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(odd_rows):
+            raise VectorsError(
+                f"the vector of {words[odd_rows[0]]!r} holds a number that is not finite"
             )
         seen: set[str] = set()
         for word in words:

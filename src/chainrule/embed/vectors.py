@@ -13,7 +13,7 @@ from chainrule.embed.formats.table import Policy, VectorTable
 from chainrule.embed.gensim_names import GensimNames
 from chainrule.embed.neighbours import EPSILON, best, inverse_norms, nearest
 from chainrule.embed.vector_errors import VectorsError
-from chainrule.embed.word_table import unit_of
+from chainrule.embed.word_table import numbers_of, unit_of
 
 Neighbours = list[tuple[str, float]]
 
@@ -211,7 +211,7 @@ class WordVectors(GensimNames):
 
     def similar_by_vector(self, vector: Any, topn: int | None = 10, **options: Any) -> Any:
         """``most_similar`` to a vector; no word is left out."""
-        return self.most_similar(np.asarray(vector, np.float32), topn=topn, **options)
+        return self.most_similar(numbers_of(vector), topn=topn, **options)
 
     def _direction(self, positive: Any, negative: Any) -> tuple[np.ndarray, list[int]]:
         """The sum of unit vectors as one of length one, and the places of the words in it."""
@@ -221,7 +221,9 @@ class WordVectors(GensimNames):
         if not parts:
             raise VectorsError("there is no word to be similar to")
         for part, sign in parts:
-            key, weight = part if isinstance(part, tuple) else (part, 1.0)
+            key, weight = part if _is_pair(part) else (part, 1.0)
+            if not np.isfinite(weight):
+                raise VectorsError(f"the weight of {key!r} is {weight}, which is not finite")
             total += sign * weight * unit_of(self._vector(key)).astype(np.float64)
             if not isinstance(key, np.ndarray):
                 given.append(self.get_index(key))
@@ -234,6 +236,8 @@ class WordVectors(GensimNames):
         last = len(self) if end is None else end
         if restrict is not None:
             start, last = 0, restrict
+        if not isinstance(last, int | np.integer) or not isinstance(start, int | np.integer):
+            raise VectorsError(f"places of words are whole numbers, not {start!r} and {last!r}")
         if start < 0 or last < start:
             raise VectorsError(f"there are no words of the places {start} to {last}")
         return min(start, len(self)), min(last, len(self))
@@ -326,6 +330,8 @@ class WordVectors(GensimNames):
     def relative_cosine_similarity(self, wa: Any, wb: Any, topn: int = 10) -> float:
         """The cosine of two keys over the sum of those of the first and its ``topn`` neighbours."""
         total = sum(cosine for _, cosine in self.most_similar(wa, topn=topn))
+        if not total:
+            raise VectorsError(f"the cosines of {wa!r} with its neighbours sum to zero")
         return self.similarity(wa, wb) / total
 
 
@@ -336,11 +342,34 @@ def check_topn(topn: Any) -> None:
 
 
 def _entries(keys: Any) -> list[Any]:
-    """One key, vector or pair as a list of one."""
+    """One key, vector or pair as a list of one.
+
+    Raises:
+        VectorsError: for what is nothing of the kind.
+    """
     if keys is None:
         return []
-    if isinstance(keys, str | int | np.integer | tuple) or (
-        isinstance(keys, np.ndarray) and keys.ndim == 1
-    ):
+    if isinstance(keys, str | int | np.integer) or _is_pair(keys) or _is_vector(keys):
         return [keys]
-    return list(keys)
+    entries = list(keys) if isinstance(keys, Iterable) else [keys]
+    for entry in entries:
+        key = entry[0] if _is_pair(entry) else entry
+        if not isinstance(key, str | int | np.integer) and not _is_vector(key):
+            raise VectorsError(
+                f"{key!r} is no part of a question: give words, their places, vectors as NumPy "
+                "arrays, or pairs of one of these and a weight"
+            )
+    return entries
+
+
+def _is_pair(entry: Any) -> bool:
+    """Whether this is a key or vector with its weight; two words are a list of two."""
+    return (
+        isinstance(entry, tuple)
+        and len(entry) == 2
+        and isinstance(entry[1], int | float | np.integer | np.floating)
+    )
+
+
+def _is_vector(entry: Any) -> bool:
+    return isinstance(entry, np.ndarray) and entry.ndim == 1

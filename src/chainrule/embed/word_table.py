@@ -137,6 +137,8 @@ class WordTable:
             ignore_missing: leave unknown words out.
         """
         keys = list(keys)
+        if not keys:
+            raise VectorsError("a mean needs words, but there are none")
         given = np.ones(len(keys)) if weights is None else np.asarray(weights, np.float64)
         if given.shape != (len(keys),):
             raise VectorsError(f"{len(keys)} keys with weights of shape {given.shape}")
@@ -196,6 +198,20 @@ class WordTable:
         if not np.isfinite(vector).all():
             raise VectorsError("the vector of the question holds a number that is not finite")
         return vector
+
+
+def numbers_of(vectors: Any) -> np.ndarray:
+    """One vector or several as float32.
+
+    Raises:
+        VectorsError: for what is no array of numbers.
+    """
+    try:
+        return np.asarray(vectors, np.float32)
+    except (ValueError, TypeError):
+        raise VectorsError(
+            f"a vector is an array of numbers, not {str(vectors)[:60]!r}; for a word ask by word"
+        ) from None
 
 
 def unit_of(vector: np.ndarray) -> np.ndarray:
