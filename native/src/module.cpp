@@ -9,10 +9,12 @@
 #include <cstring>
 #include <string>
 
+#include "bound_array.hpp"
 #include "chainrule/cpu.hpp"
 #include "chainrule/program.hpp"
 #include "held.hpp"
 #include "lapack.hpp"
+#include "shuffling.hpp"
 #include "thread_pool.hpp"
 #include "words_module.hpp"
 
@@ -303,6 +305,18 @@ NB_MODULE(_native, module) {
             lapack() = found;
         },
         nb::arg("api"), "Take factorisations from scipy.linalg.cython_lapack.__pyx_capi__.");
+    module.def(
+        "shuffle",
+        [](const nb::capsule& generator, const nb::object& rows, int64_t length) {
+            const Array<int64_t> numbers(rows, "rows", true);
+            if (length < 1 || length > UINT32_MAX || numbers.size() % length != 0)
+                throw std::invalid_argument("rows of another length");
+            const auto* bits = static_cast<const BitGenerator*>(generator.data("BitGenerator"));
+            for (int64_t start = 0; start < numbers.size(); start += length)
+                shuffle(*bits, numbers.data() + start, length);
+        },
+        nb::arg("generator"), nb::arg("rows"), nb::arg("length"),
+        "Bring rows of numbers into random orders, by the capsule of a bit generator of NumPy's.");
     module.attr("LAPACK_ROWS") = lapack_rows;
     module.def("blas_is_loaded", [] { return blas().sgemm != nullptr; });
     module.def(

@@ -57,7 +57,7 @@ def run_ahead(
     """Run ``count`` epochs; the position, the history and what is reported are as one by one."""
     epochs = range(position.epoch, position.epoch + count)
     orders = [trainer.order(epoch) for epoch in epochs]
-    rates = np.concatenate([trainer.rates(epoch, history) for epoch in epochs])
+    rates = trainer.rates(epochs, history)
     losses = np.empty(len(rates))
     kept = trainer.whole.room_for(position, count, trainer.steps)
     first, start = position.step, time.perf_counter()
@@ -71,7 +71,7 @@ def run_ahead(
             for number in range(finished):
                 part = slice(number * trainer.steps, (number + 1) * trainer.steps)
                 history.losses.append(trainer.mean_loss(orders[number], losses[part]))
-                history.rates.append(float(rates[part][-1]))
+                history.rates.append(float(rates[part.stop - 1]))
                 history.seconds.append(seconds)
                 position.epoch += 1
                 history.steps = first + part.stop

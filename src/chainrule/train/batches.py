@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import ChainruleError, ShapeError
 from chainrule.nn.checks import InputError, at_line
+from chainrule.run.native.shuffling import shuffle_rows
 from chainrule.tracing.trees import Tree
 
 
@@ -133,8 +134,8 @@ class Dataset:
         together = max(_DRAWN // self.count, 1)
         number, row = divmod(epoch, together)
         if self._orders is None or self._orders[:2] != (seed, number):
-            drawn = np.tile(np.arange(self.count), (together, 1))
-            np.random.default_rng([seed, _SHUFFLE, number]).permuted(drawn, axis=1, out=drawn)
+            drawn = np.tile(np.arange(self.count, dtype=np.int64), (together, 1))
+            shuffle_rows(drawn, np.random.default_rng([seed, _SHUFFLE, number]))
             drawn.flags.writeable = False
             self._orders = seed, number, drawn
         return self._orders[2][row]

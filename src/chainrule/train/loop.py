@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -206,7 +207,8 @@ class Trainer:
         self, position: Position, history: History, report: progress_of.Quiet
     ) -> tuple[float, float]:
         """The same as ``_epoch``, run by the executor's loop, which returns now and then."""
-        order, rates = self.order(position.epoch), self.rates(position.epoch, history)
+        order = self.order(position.epoch)
+        rates = self.rates(range(position.epoch, position.epoch + 1), history)
         losses = np.empty(self.steps)
         self.run_steps(position, report, order, rates, losses)
         return self.mean_loss(order, losses), float(rates[-1])
@@ -215,13 +217,15 @@ class Trainer:
         """The examples of an epoch in the order in which its steps take them."""
         return self.train.order(self.batch_size, self.seed, epoch, self.shuffle, self.drop_last)
 
-    def rates(self, epoch: int, history: History) -> np.ndarray:
-        """The learning rate of each step of an epoch."""
-        rates = np.full(self.steps, self.optimiser.rate, float)
+    def rates(self, epochs: range, history: History) -> np.ndarray:
+        """The learning rate of each step of some epochs."""
+        rates = np.full((len(epochs), self.steps), self.optimiser.rate, float)
         if type(self.schedule) is not Constant:
-            for number in range(self.steps):
-                rates[number] *= self.schedule(epoch + number / self.steps, history.monitored)
-        return rates
+            for of_epoch, epoch in zip(rates, epochs, strict=True):
+                for number in range(self.steps):
+                    done = epoch + number / self.steps
+                    of_epoch[number] *= self.schedule(done, history.monitored)
+        return rates.reshape(-1)
 
     def run_steps(
         self,
@@ -266,11 +270,11 @@ class Trainer:
 
     def mean_loss(self, order: np.ndarray, losses: np.ndarray) -> float:
         """The mean loss of an epoch's examples, from the losses of its steps."""
-        starts = np.arange(0, len(order), self.batch_size)
         if self.train.weights is None:
-            shares = np.minimum(starts + self.batch_size, len(order)).astype(float) - starts
-        else:
-            shares = np.add.reduceat(self.train.weights[order].astype(float), starts)
+            shares = _sizes_of_batches(len(order), self.batch_size)
+            return float(losses @ shares) / max(len(order), 1)
+        starts = np.arange(0, len(order), self.batch_size)
+        shares = np.add.reduceat(self.train.weights[order].astype(float), starts)
         return float(losses @ shares) / max(float(shares.sum()), np.finfo(float).tiny)
 
     def _check_finite(
@@ -371,3 +375,12 @@ class Trainer:
             "regulariser": resume.named_setting(self.regulariser),
             "least_change": self.least_change,
         }
+
+
+@lru_cache(maxsize=16)
+def _sizes_of_batches(count: int, size: int) -> np.ndarray:
+    """How many of ``count`` examples each batch has."""
+    starts = np.arange(0, count, size)
+    sizes = np.minimum(starts + size, count).astype(float) - starts
+    sizes.flags.writeable = False
+    return sizes
