@@ -146,6 +146,20 @@ def test_training_goes_on_from_a_checkpoint() -> None:
     np.testing.assert_array_equal(whole.vectors, again.vectors)
 
 
+@pytest.mark.parametrize("model", ["skipgram", "glove", "lsa"])
+def test_a_text_that_is_kept_is_not_read_again(
+    model: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"embed text.txt --dim 4 --model {model} --cache kept/words --force".split()
+    read = []
+    for _ in range(2):
+        assert main(command) == 0
+        read.append("read text.txt: 2,400 words" in capsys.readouterr().out)
+    assert read == [True, False]
+    [kept] = (folder / "kept" / "words").iterdir()
+    assert kept.name.startswith("corpus-")
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [

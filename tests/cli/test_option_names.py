@@ -75,7 +75,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         ("embed text.txt --model lsa --negative 5", "--negative belongs to --model skipgram and"),
         ("embed text.txt --output softmax --negative 5", "--negative belongs to --output negative"),
-        ("embed text.txt --cache no", "--cache: no is not a directory"),
+        ("embed text.txt --cache one.txt", "--cache: one.txt is not a directory"),
         ("embed --cache .", "--cache needs a CORPUS"),
         (
             "embed text.txt --checkpoint empty.txt -q",

@@ -99,8 +99,8 @@ def check_choices(
     if choices["cache"] is not None:
         if not corpus:
             raise ChainruleError("--cache needs a CORPUS: documentation is read anew each time")
-        if not choices["cache"].is_dir():
-            raise ChainruleError(f"--cache: {choices['cache']} is not a directory: make it first")
+        if choices["cache"].exists() and not choices["cache"].is_dir():
+            raise ChainruleError(f"--cache: {choices['cache']} is not a directory")
 
 
 def _given(name: str) -> bool:
