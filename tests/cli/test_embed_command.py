@@ -185,6 +185,13 @@ def test_what_cannot_be_is_one_line(
     assert not list(Path().glob("*.safetensors"))
 
 
+def test_an_empty_name_is_not_the_folder_one_is_in(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["embed", "", "-q"]) == 2
+    assert capsys.readouterr().err == (
+        "error: CORPUS is an empty name: give a file, a folder or a pattern\n"
+    )
+
+
 def test_a_file_that_exists_is_kept_without_force(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

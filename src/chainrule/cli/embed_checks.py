@@ -40,6 +40,8 @@ def check_choices(
     from chainrule.embed.formats import files_of
     from chainrule.embed.sources import TextSource, source_of
 
+    if "" in corpus:
+        raise ChainruleError("CORPUS is an empty name: give a file, a folder or a pattern")
     if destination.is_dir():
         raise ChainruleError(
             f"--vectors is a directory, {destination}: give the name of a file in it, such as "
