@@ -129,10 +129,6 @@ private:
     template <class T, class Integer>
     static void call_blas_of(const Product& p, void* function) {
         T* c = static_cast<T*>(p.c);
-        const T* bias = static_cast<const T*>(p.bias);
-        if (bias)
-            for (int64_t i = 0; i < p.m; ++i)
-                std::memcpy(c + i * p.c_row, bias, static_cast<size_t>(p.n) * sizeof(T));
         const bool a_plain = p.a_column == 1 && p.a_row >= p.k;
         const bool b_plain = p.b_column == 1 && p.b_row >= p.n;
         const char ta = a_plain ? 'N' : 'T', tb = b_plain ? 'N' : 'T';
@@ -141,20 +137,27 @@ private:
         const auto lda = static_cast<Integer>(a_plain ? p.a_row : p.a_column);
         const auto ldb = static_cast<Integer>(b_plain ? p.b_row : p.b_column);
         const auto ldc = static_cast<Integer>(p.c_row);
-        const T one = 1, beta = bias ? T{1} : T{0};
+        const T one = 1, zero = 0;
         reinterpret_cast<Gemm<T, Integer>>(function)(
             &tb, &ta, &n, &m, &k, &one, static_cast<const T*>(p.b), &ldb,
-            static_cast<const T*>(p.a), &lda, &beta, c, &ldc);
-        const T* gate = static_cast<const T*>(p.gate);
-        if (!p.relu && !gate) return;
+            static_cast<const T*>(p.a), &lda, &zero, c, &ldc);
+        if (!p.bias && !p.relu && !p.gate) return;
         for (int64_t i = 0; i < p.m; ++i)
-            for (int64_t j = 0; j < p.n; ++j) {
-                T& v = c[i * p.c_row + j];
-                if (p.relu) v = v <= T{0} ? T{0} : v;
-                if (!gate) continue;
-                const T factor = gate[i * p.gate_row + j];
-                v *= p.times ? factor : factor > T{0} ? T{1} : T{0};
-            }
+            finish_row(p, c + i * p.c_row, static_cast<const T*>(p.bias),
+                       p.gate ? static_cast<const T*>(p.gate) + i * p.gate_row : nullptr);
+    }
+
+    // What follows the product, for a row; one loop for each, since the row stays in the cache.
+    template <class T>
+    static void finish_row(const Product& p, T* c, const T* bias, const T* gate) {
+        if (bias)
+            for (int64_t j = 0; j < p.n; ++j) c[j] += bias[j];
+        if (p.relu)
+            for (int64_t j = 0; j < p.n; ++j) c[j] = c[j] <= T{0} ? T{0} : c[j];
+        if (gate && p.times)
+            for (int64_t j = 0; j < p.n; ++j) c[j] *= gate[j];
+        else if (gate)
+            for (int64_t j = 0; j < p.n; ++j) c[j] *= gate[j] > T{0} ? T{1} : T{0};
     }
 
     Rows a_, b_, c_;
