@@ -64,6 +64,7 @@ MODELS = {
     "skip-gram, other negatives": {"negatives": 2},
     "skip-gram, many negatives": {"negatives": 15},
     "skip-gram, whole windows": {"shrink": False, "window": 9},
+    "skip-gram, whole windows, many negatives": {"shrink": False, "negatives": 15},
     "skip-gram, shared negatives": {"share": 4},
     "skip-gram, shared, many": {"share": 3, "negatives": 13},
     "skip-gram, tree": {"negatives": 0, "centre": False, "paths": True},
@@ -186,7 +187,10 @@ def test_pieces_of_any_length_have_the_same_windows() -> None:
 
 
 @needs_core
-@pytest.mark.parametrize("name", ["skip-gram", "skip-gram, shared negatives", "bag of words"])
+@pytest.mark.parametrize(
+    "name",
+    ["skip-gram", "skip-gram, many negatives", "skip-gram, shared negatives", "bag of words"],
+)
 @pytest.mark.parametrize("kind", [NativeDescent, NumpyDescent])
 def test_frozen_rows_stay_and_others_do_not(name: str, kind: type) -> None:
     chosen = settings(**MODELS[name])

@@ -28,37 +28,7 @@ struct Coming {
     const float* take() { return rows[taken < count ? taken++ : 0]; }
 };
 
-// dots[i * lanes + j] = x_i . y_j, and 0 in the lanes from n on.
-template <int n>
-void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* dots,
-              Coming& coming) {
-    int64_t i = 0;
-    for (; i + 2 <= m; i += 2) {
-        const float* const next = coming.take();
-        Vector first[n] = {}, second[n] = {};
-        const float *a = x[i], *b = x[i + 1];
-        for (int64_t d = 0; d < size; d += width) {
-            CHAINRULE_PREFETCH(next + d);
-            const Vector va = load(a + d), vb = load(b + d);
-            for (int j = 0; j < n; ++j) {
-                const Vector right = load(y[j] + d);
-                first[j] += va * right;
-                second[j] += vb * right;
-            }
-        }
-        lane_sums<n>(first, second, dots + i * lanes);
-    }
-    if (i < m) {
-        Vector sums[n] = {};
-        for (int64_t d = 0; d < size; d += width) {
-            const Vector left = load(x[i] + d);
-            for (int j = 0; j < n; ++j) sums[j] += left * load(y[j] + d);
-        }
-        lane_sums<n>(sums, dots + i * lanes);
-    }
-}
-
-// The losses of a piece. Logarithms are taken of products, one for many factors.
+// The losses of a piece. Logarithms are taken of products, one for all factors of a lane.
 class Losses {
 public:
     // Adds `part` and, for every lane, ln(factor) with 1 <= factor <= 2.
@@ -69,22 +39,34 @@ public:
     }
     double total() {
         settle();
+        float products[width];
+        int32_t powers[width];
+        store(products, product_);
+        __builtin_memcpy(powers, &powers_, sizeof powers);
+        for (int i = 0; i < width; ++i)
+            total_ += 0.6931471805599453 * powers[i] + static_cast<double>(logf(products[i]));
+        product_ = splat(1.0f);
+        powers_ = Whole{};
         return total_;
     }
 
 private:
+    // Keeps the product between 1 and 2, and the powers of two that it has lost.
     void settle() {
-        float sums[width], products[width];
+        float sums[width];
         store(sums, sum_);
-        store(products, product_);
-        for (int i = 0; i < width; ++i)
-            total_ += static_cast<double>(sums[i]) + static_cast<double>(logf(products[i]));
+        for (int i = 0; i < width; ++i) total_ += static_cast<double>(sums[i]);
         sum_ = Vector{};
-        product_ = splat(1.0f);
+        Whole bits;
+        __builtin_memcpy(&bits, &product_, sizeof bits);
+        powers_ += (bits >> 23) - 127;
+        bits = (bits & 0x7fffff) | 0x3f800000;
+        __builtin_memcpy(&product_, &bits, sizeof bits);
         terms_ = 0;
     }
 
     Vector sum_ = {}, product_ = splat(1.0f);
+    Whole powers_ = {};
     int terms_ = 0;
     double total_ = 0.0;
 };
@@ -105,9 +87,60 @@ inline Vector of_lanes(const float* row, const float* next, int64_t lane) {
     }
 }
 
-// Turns dots into what each pair moves by, -rate times the derivative. Without weights the pairs of
+// The numbers of two rows; where a vector has lanes for one row only, of the first.
+inline Vector of_two(float first, float second) {
+    if constexpr (width <= lanes) {
+        return splat(first);
+    } else {
+        float both[2 * lanes];
+        for (int j = 0; j < lanes; ++j) both[j] = first, both[lanes + j] = second;
+        return load(both);
+    }
+}
+
+// The part of `errors` for so many vectors from the k-th number on.
+template <bool weighted, bool of_rows, int vectors>
+inline void errors_in_step(float* dots, const float* weights, int64_t count, const float* labels,
+                           int64_t k, int64_t end, float rate, Losses& losses) {
+    const Vector zero{}, one = splat(1.0f), least = splat(lowest);
+    // A label of 1 is one of 0 with all signs turned.
+    Vector sign[vectors], dot[vectors], e[vectors], probability[vectors];
+    in_step<vectors>([&](int v) {
+        const int64_t at = k + v * width, row = at / lanes;
+        Vector label;
+        if constexpr (of_rows) label = of_two(labels[row], labels[row + (width > lanes ? 1 : 0)]);
+        else label = of_lanes(labels, labels, width < lanes ? at % lanes : 0);
+        sign[v] = one - (label + label);
+        dot[v] = sign[v] * load(dots + at);
+        e[v] = larger(least, negative(dot[v]));
+    });
+    exp_of_negative<Vector, Whole, vectors>(e);
+    in_step<vectors>([&](int v) { probability[v] = (dot[v] < zero ? e[v] : one) / (one + e[v]); });
+    in_step<vectors>([&](int v) {
+        const int64_t at = k + v * width;
+        const Vector move = splat(-rate) * sign[v] * probability[v], linear = larger(zero, dot[v]);
+        if constexpr (weighted) {
+            const Vector weight = load(weights + at);
+            store(dots + at, weight * move);
+            losses.add(weight * (linear + log_of_one_plus(e[v])), one);
+        } else {
+            const int64_t next = at + width <= end ? count : 0;
+            const Vector there = of_lanes(ones[count], ones[next], width < lanes ? at % lanes : 0);
+            store(dots + at, move);
+            losses.add(linear, one + e[v] * there);
+        }
+    });
+}
+
+template <int number>
+struct Number {
+    static constexpr int value = number;
+};
+
+// Turns dots into what each pair moves by, -rate times the derivative. Labels are those of the
+// targets, which are the columns y or, where `of_rows`, the rows x. Without weights the pairs of
 // the first `count` lanes count once. One row more than m may be overwritten.
-template <bool weighted>
+template <bool weighted, bool of_rows>
 void errors(float* dots, float* weights, int64_t count, const float* labels, int64_t m, float rate,
             Losses& given) {
     Losses losses = given;  // A copy can stay in registers.
@@ -116,25 +149,51 @@ void errors(float* dots, float* weights, int64_t count, const float* labels, int
         dots[m * lanes + j] = 0.0f;
         if constexpr (weighted) weights[m * lanes + j] = 0.0f;
     }
-    const Vector zero{}, one = splat(1.0f);
-    for (int64_t k = 0; k < m * lanes; k += width) {
-        const int64_t lane = wide ? 0 : k % lanes;
-        const Vector dot = load(dots + k), label = of_lanes(labels, labels, lane);
-        const Vector e = exp_of_negative<Vector, Whole>(dot < zero ? dot : -dot);
-        const Vector larger = one / (one + e);  // the logistic function of |dot|
-        const Vector error = label - (dot < zero ? one - larger : larger);
-        const Vector linear = (dot < zero ? zero : dot) - label * dot;
-        if constexpr (weighted) {
-            const Vector weight = load(weights + k);
-            store(dots + k, splat(rate) * weight * error);
-            losses.add(weight * (linear + log_of_one_plus(e)), one);
-        } else {
-            const int64_t next = k + width <= m * lanes ? count : 0;
-            store(dots + k, splat(rate) * error);
-            losses.add(linear, one + e * of_lanes(ones[count], ones[next], lane));
-        }
-    }
+    const int64_t end = m * lanes;
+    int64_t k = 0;
+    const auto some = [&](auto number) {
+        constexpr int vectors = decltype(number)::value;
+        for (; k + vectors * width <= end; k += vectors * width)
+            errors_in_step<weighted, of_rows, vectors>(dots, weights, count, labels, k, end, rate,
+                                                       losses);
+    };
+    some(Number<6>{});
+    some(Number<4>{});
+    some(Number<2>{});
+    some(Number<1>{});
+    if (k < end)
+        errors_in_step<weighted, of_rows, 1>(dots, weights, count, labels, k, end, rate, losses);
     given = losses;
+}
+
+// dots[i * lanes + j] = x_i . y_j, and 0 in the lanes from n on.
+template <int n>
+void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* dots,
+              Coming& coming) {
+    int64_t i = 0;
+    for (; i + 2 <= m; i += 2) {
+        const float* const next = coming.take();
+        Vector first[n] = {}, second[n] = {};
+        const float *a = x[i], *b = x[i + 1];
+        for (int64_t d = 0; d < size; d += width) {
+            CHAINRULE_PREFETCH(next + d);
+            const Vector va = load(a + d), vb = load(b + d);
+            for (int j = 0; j < n; ++j) {
+                const Vector right = in_register(load(y[j] + d));
+                first[j] += va * right;
+                second[j] += vb * right;
+            }
+        }
+        lane_sums<n>(first, second, dots + i * lanes);
+    }
+    if (i < m) {
+        Vector sums[n] = {};
+        for (int64_t d = 0; d < size; d += width) {
+            const Vector left = load(x[i] + d);
+            for (int j = 0; j < n; ++j) sums[j] += left * load(y[j] + d);
+        }
+        lane_sums<n>(sums, dots + i * lanes);
+    }
 }
 
 // y_j += sum_i moves_ij x_i, and to_i = from_i + sum_j moves_ij y_j, each from the other's old
@@ -178,13 +237,14 @@ void update_in_place(float* const* x, float* const* y, int64_t size, const float
         CHAINRULE_UNROLL
         for (int i = 0; i < m; ++i) {
             const Vector left = load(x[i] + d);
-            Vector gained = left;
+            Vector gained = left, more = {};
             for (int j = 0; j < columns; ++j) {
                 const Vector factor = splat(moves[i * lanes + j]);
-                gained += factor * old[j];
+                Vector& chain = j % 2 == 0 ? gained : more;
+                chain += factor * old[j];
                 sum[j] += factor * left;
             }
-            store(x[i] + d, gained);
+            store(x[i] + d, gained + more);
         }
         for (int j = 0; j < columns; ++j) store(y[j] + d, sum[j]);
     }
@@ -205,7 +265,8 @@ constexpr UpdateInPlace update_in_place_by[] = {
 constexpr int64_t most_in_place = sizeof update_in_place_by / sizeof *update_in_place_by;
 
 // Rows that may not change are replaced by copies, whose changes are forgotten.
-inline void set_frozen_aside(const Tables& tables, int64_t m, int64_t n, Scratch& scratch) {
+inline void set_frozen_aside(const Tables& tables, float** inputs, int64_t m, float** outputs,
+                             int64_t n, Scratch& scratch) {
     if (!tables.frozen_input && !tables.frozen_output) return;
     float* copy = scratch.copies;
     const auto replace = [&](float** rows, int64_t count, const float* table,
@@ -217,8 +278,8 @@ inline void set_frozen_aside(const Tables& tables, int64_t m, int64_t n, Scratch
             copy += tables.stride;
         }
     };
-    replace(scratch.x, m, tables.input, tables.frozen_input);
-    replace(scratch.y, n, tables.output, tables.frozen_output);
+    replace(inputs, m, tables.input, tables.frozen_input);
+    replace(outputs, n, tables.output, tables.frozen_output);
 }
 
 // Blocks of as equal a size as may be.

@@ -64,7 +64,7 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
         scratch.y[j] = tables.output + windows.targets[target + j] * tables.stride;
     combine_by[n - 1](scratch.x, m, scale_of_hidden(model, m), scratch.hidden, scratch.y,
                       tables.size, scratch.dots, coming);
-    errors<false>(scratch.dots, nullptr, n, windows.labels + target, 1, rate, losses);
+    errors<false, false>(scratch.dots, nullptr, n, windows.labels + target, 1, rate, losses);
     share_by[n - 1](scratch.x, m, part_of_context(model, m), scratch.hidden, scratch.y, tables.size,
                     scratch.dots);
     ++scratch.predictions;

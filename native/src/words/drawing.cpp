@@ -23,6 +23,15 @@ constexpr std::int64_t prepared = 16;
 #define CHAINRULE_PREFETCH(address) static_cast<void>(address)
 #endif
 
+// The row that 64 random bits lead to.
+inline std::int32_t row_of(std::uint64_t random, const Vocabulary& vocabulary) {
+    const std::uint64_t index = index_of(random, vocabulary.size);
+    const std::uint64_t entry = vocabulary.alias[index], other = entry >> 32;
+    const std::uint64_t itself =
+        -static_cast<std::uint64_t>((random & low_half) < (entry & low_half));
+    return static_cast<std::int32_t>(other ^ ((other ^ index) & itself));
+}
+
 }  // namespace
 
 Limits limits(const Drawing& drawing, const Vocabulary& vocabulary) {
@@ -67,6 +76,7 @@ Windows Drawer::draw(std::uint64_t epoch, std::int64_t begin, std::int64_t end) 
     const std::int64_t negatives = drawing_.negatives > 0 ? groups_ : 0;
     for (std::int64_t g = 0; g < std::min(prepared, negatives); ++g) prepare_negatives(g);
     for (std::int64_t g = 0; g < groups_; ++g) {
+        if (drawing_.paths && g + prepared < groups_) fetch_path(g + prepared);
         draw_targets(g);
         if (g + prepared < negatives) prepare_negatives(g + prepared);
     }
@@ -146,6 +156,29 @@ void Drawer::prepare_negatives(std::int64_t group) {
     }
 }
 
+// Starts to fetch the nodes above the centre of a group.
+void Drawer::fetch_path(std::int64_t group) const {
+    const std::int64_t centre = ids_.data()[centre_.data()[window_end_.data()[group - 1]]];
+    const std::int64_t start = centre > 0 ? vocabulary_.path_ends[centre - 1] : 0;
+    CHAINRULE_PREFETCH(vocabulary_.path_nodes + start);
+    CHAINRULE_PREFETCH(vocabulary_.path_codes + start);
+}
+
+// Draws negatives that are none of the targets [start, centres); returns how many were found.
+std::int64_t Drawer::draw_again(std::uint64_t* random, std::int64_t start, std::int64_t centres) {
+    std::int32_t* const targets = targets_.data();
+    std::int64_t count = centres;
+    for (int k = 0; k < drawing_.negatives; ++k) {
+        for (int attempt = 0; attempt < attempts; ++attempt, random[k] = mixed(random[k])) {
+            const std::int32_t row = row_of(random[k], vocabulary_);
+            if (std::find(targets + start, targets + centres, row) != targets + centres) continue;
+            targets[count++] = row;
+            break;
+        }
+    }
+    return count - centres;
+}
+
 void Drawer::draw_targets(std::int64_t group) {
     std::int32_t* const targets = targets_.data();
     float* const labels = labels_.data();
@@ -158,23 +191,17 @@ void Drawer::draw_targets(std::int64_t group) {
             labels[count++] = 1.0f;
         }
         const std::int64_t centres = count;
-        const std::uint64_t* const random =
+        std::uint64_t* const random =
             random_.data() + (group % prepared) * static_cast<std::int64_t>(drawing_.negatives);
+        // Without branches, for none of them could be foreseen; seldom one is a centre.
+        bool is_centre = false;
         for (int k = 0; k < drawing_.negatives; ++k) {
-            std::uint64_t r = random[k];
-            for (int attempt = 0; attempt < attempts; ++attempt, r = mixed(r)) {
-                const std::uint64_t index = index_of(r, vocabulary_.size);
-                const std::uint64_t entry = vocabulary_.alias[index];
-                const auto row = static_cast<std::int32_t>(
-                    (r & low_half) < (entry & low_half) ? index : entry >> 32);
-                bool is_centre = false;
-                for (std::int64_t t = start; t < centres; ++t) is_centre |= targets[t] == row;
-                if (is_centre) continue;
-                targets[count] = row;
-                labels[count++] = 0.0f;
-                break;
-            }
+            const std::int32_t row = row_of(random[k], vocabulary_);
+            for (std::int64_t t = start; t < centres; ++t) is_centre |= targets[t] == row;
+            targets[centres + k] = row;
+            labels[centres + k] = 0.0f;
         }
+        count += is_centre ? draw_again(random, start, centres) : drawing_.negatives;
     }
     if (drawing_.paths) {
         const std::int64_t centre = ids_.data()[centre_.data()[open]];
@@ -191,7 +218,9 @@ void Drawer::draw_targets(std::int64_t group) {
         high = std::max<std::int64_t>(high, last_.data()[w]);
     }
     bool named_twice = false;
-    if (count - start <= few) {
+    if (!drawing_.centre) {
+        // The nodes above a word are all different.
+    } else if (count - start <= few) {
         for (std::int64_t t = start; t < count; ++t)
             for (std::int64_t other = start; other < t; ++other)
                 named_twice |= targets[t] == targets[other];

@@ -18,6 +18,20 @@ inline void multiply_blocks(const Tables& tables, const Block* blocks, int64_t c
     }
 }
 
+// The same, turned into what pairs move by. labels(b) are those of the columns of a block, or of
+// its rows.
+template <bool weighted, bool of_rows, class Labels>
+inline void predict_blocks(const Tables& tables, const Block* blocks, int64_t count, float rate,
+                           Scratch& scratch, Losses& losses, Coming& coming, const Labels& labels) {
+    multiply_blocks(tables, blocks, count, scratch, coming);
+    for (int64_t b = 0; b < count; ++b) {
+        const Block& block = blocks[b];
+        const int64_t at = b * scratch.block + block.low * lanes;
+        errors<weighted, of_rows>(scratch.dots + at, scratch.weights + at, block.count, labels(b),
+                                  block.high - block.low, rate, losses);
+    }
+}
+
 // Moves all rows by what stands in scratch.dots now. The first block takes all rows x, whose gains
 // are kept in scratch.rows until the last.
 inline void update_blocks(const Tables& tables, int64_t m, const Block* blocks, int64_t count,
@@ -45,14 +59,10 @@ inline void update_blocks(const Tables& tables, int64_t m, const Block* blocks, 
 inline void descend_blocks(const Tables& tables, int64_t m, int64_t n, const Block* blocks,
                            int64_t count, float rate, Scratch& scratch, Losses& losses,
                            Coming& coming) {
-    set_frozen_aside(tables, scratch.x[0] == scratch.hidden ? 0 : m, n, scratch);
-    multiply_blocks(tables, blocks, count, scratch, coming);
-    for (int64_t b = 0; b < count; ++b) {
-        const Block& block = blocks[b];
-        const int64_t at = b * scratch.block + block.low * lanes;
-        errors<true>(scratch.dots + at, scratch.weights + at, block.count,
-                     scratch.labels + b * lanes, block.high - block.low, rate, losses);
-    }
+    set_frozen_aside(tables, scratch.x, scratch.x[0] == scratch.hidden ? 0 : m, scratch.y, n,
+                     scratch);
+    predict_blocks<true, false>(tables, blocks, count, rate, scratch, losses, coming,
+                                [&](int64_t b) { return scratch.labels + b * lanes; });
     update_blocks(tables, m, blocks, count, scratch, coming);
 }
 

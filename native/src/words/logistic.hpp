@@ -9,25 +9,33 @@ namespace {
 
 // A number F is a float or a vector of floats, and Whole an int32_t or a vector of as many.
 
-// e^x for x <= 0, to 2e-7 of its value; 0 below -87.
-template <class F, class Whole>
-inline F exp_of_negative(F x) {
-    const F lowest = F{} - 87.0f;
-    const F z = x < lowest ? lowest : x;
-    const F shifted = z * 1.44269504f + 12582912.0f;  // adding 1.5 * 2^23 rounds
-    const F n = shifted - 12582912.0f;
-    const F r = (z - n * 0.693359375f) + n * 2.12194440e-4f;
-    F p = r * 1.3888889e-3f + 8.3333333e-3f;
-    p = p * r + 4.1666667e-2f;
-    p = p * r + 1.6666667e-1f;
-    p = p * r + 0.5f;
-    const F e = p * (r * r) + r + 1.0f;
-    Whole bits;
-    __builtin_memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits - (0x4b400000 - 127)) << 23;
-    F power;
-    __builtin_memcpy(&power, &bits, sizeof power);
-    return e * power;
+// Where e^x is next to nothing.
+constexpr float lowest = -87.0f;
+
+// What numbers x become, k of them in step: one alone would wait for each of its own results.
+template <int k, class Function>
+inline void in_step(Function function) {
+    for (int v = 0; v < k; ++v) function(v);
+}
+
+// e^x for k numbers -87 <= x <= 0, to 2e-7 of its value.
+template <class F, class Whole, int k>
+inline void exp_of_negative(F* x) {
+    F n[k], r[k], p[k];
+    in_step<k>(
+        [&](int v) { n[v] = x[v] * 1.44269504f + 12582912.0f; });  // adding 1.5 * 2^23 rounds
+    in_step<k>([&](int v) { r[v] = x[v] - (n[v] - 12582912.0f) * 0.693359375f; });
+    in_step<k>([&](int v) { r[v] = r[v] + (n[v] - 12582912.0f) * 2.12194440e-4f; });
+    in_step<k>([&](int v) { p[v] = r[v] * 1.3888889e-3f + 8.3333333e-3f; });
+    constexpr float factors[] = {4.1666667e-2f, 1.6666667e-1f, 0.5f};
+    for (const float factor : factors) in_step<k>([&](int v) { p[v] = p[v] * r[v] + factor; });
+    in_step<k>([&](int v) {
+        Whole bits;
+        __builtin_memcpy(&bits, &n[v], sizeof bits);
+        bits = (bits - (0x4b400000 - 127)) << 23;
+        __builtin_memcpy(&n[v], &bits, sizeof bits);
+    });
+    in_step<k>([&](int v) { x[v] = (p[v] * (r[v] * r[v]) + r[v] + 1.0f) * n[v]; });
 }
 
 // ln(1 + e) for 0 <= e <= 1, to 2e-7: ln(1 + e) / e interpolated at Chebyshev's points.

@@ -14,19 +14,25 @@
 namespace chainrule::words::CHAINRULE_SIMD {
 namespace {
 
-// The words around the centre of a window, in scratch.x; a repeated one once, and how often it
-// occurs in scratch.uses. Returns how many there are.
+// What kind of pairs rows and columns make: counted several times, labelled by their rows.
+template <bool counted, bool of_rows>
+struct Pairs {
+    static constexpr bool weighted = counted, by_rows = of_rows;
+};
+
+// The words around the centre of a window; a repeated one once, and how often it occurs in
+// scratch.uses. Returns how many there are.
 int64_t gather_window(const Tables& tables, const Windows& windows, int64_t window, bool repeats,
-                      Scratch& scratch) {
+                      float** rows, Scratch& scratch) {
     int64_t m = 0;
     for (int64_t p = windows.first[window]; p < windows.last[window]; ++p) {
         float* const row = tables.input + windows.ids[p] * tables.stride;
-        scratch.x[m] = row;
+        rows[m] = row;
         if (!repeats) {
             m += p != windows.centre[window];
         } else if (p != windows.centre[window]) {
             int64_t i = 0;
-            while (scratch.x[i] != row) ++i;
+            while (rows[i] != row) ++i;
             scratch.uses[i] = i < m ? scratch.uses[i] + 1.0f : 1.0f;
             m += i == m;
         }
@@ -34,31 +40,42 @@ int64_t gather_window(const Tables& tables, const Windows& windows, int64_t wind
     return m;
 }
 
-// One window whose targets are all different.
+// One window whose targets are all different. Its words meet the targets; the side that makes fewer
+// blocks is held in registers.
 void descend_window(const Tables& tables, const Windows& windows, int64_t window, int64_t target,
                     int64_t n, bool repeats, float rate, Scratch& scratch, Losses& losses,
                     Coming& coming) {
-    const int64_t m = gather_window(tables, windows, window, repeats, scratch);
+    const int64_t words = windows.last[window] - windows.first[window] - 1;
+    const bool of_rows = block_count(words) < block_count(n);
+    float **const inputs = of_rows ? scratch.y : scratch.x,
+                  **const outputs = of_rows ? scratch.x : scratch.y;
+    const int64_t m = gather_window(tables, windows, window, repeats, inputs, scratch);
     for (int64_t j = 0; j < n; ++j)
-        scratch.y[j] = tables.output + windows.targets[target + j] * tables.stride;
-    set_frozen_aside(tables, m, n, scratch);
-    const int64_t blocks = cut_into_blocks(n, m, scratch);
-    multiply_blocks(tables, scratch.blocks, blocks, scratch, coming);
-    for (int64_t b = 0; b < blocks; ++b) {
+        outputs[j] = tables.output + windows.targets[target + j] * tables.stride;
+    set_frozen_aside(tables, inputs, m, outputs, n, scratch);
+    const int64_t rows = of_rows ? n : m;
+    const int64_t blocks = cut_into_blocks(of_rows ? m : n, rows, scratch);
+    for (int64_t b = 0; b < blocks && repeats; ++b) {
         const Block& block = scratch.blocks[b];
-        float *const dots = scratch.dots + b * scratch.block, *const weights = scratch.weights +
-                                                                               b * scratch.block;
-        const float* const labels = windows.labels + target + block.start;
-        for (int64_t i = 0; i < m && repeats; ++i)
+        float* const weights = scratch.weights + b * scratch.block;
+        for (int64_t i = 0; i < rows; ++i)
             for (int64_t j = 0; j < lanes; ++j)
-                weights[i * lanes + j] = j < block.count ? scratch.uses[i] : 0.0f;
-        if (repeats) errors<true>(dots, weights, block.count, labels, m, rate, losses);
-        else errors<false>(dots, weights, block.count, labels, m, rate, losses);
+                weights[i * lanes + j] =
+                    j < block.count ? scratch.uses[of_rows ? block.start + j : i] : 0.0f;
     }
-    scratch.predictions += windows.last[window] - windows.first[window] - 1;
-    if (n == columns && m <= most_in_place)
-        update_in_place_by[m - 1](scratch.x, scratch.y, tables.size, scratch.dots, coming);
-    else update_blocks(tables, m, scratch.blocks, blocks, scratch, coming);
+    const float* const labels = windows.labels + target;
+    const auto predict = [&](auto kind) {
+        constexpr bool weighted = decltype(kind)::weighted, by_rows = decltype(kind)::by_rows;
+        predict_blocks<weighted, by_rows>(
+            tables, scratch.blocks, blocks, rate, scratch, losses, coming,
+            [&](int64_t b) { return by_rows ? labels : labels + scratch.blocks[b].start; });
+    };
+    if (of_rows) repeats ? predict(Pairs<true, true>{}) : predict(Pairs<false, true>{});
+    else repeats ? predict(Pairs<true, false>{}) : predict(Pairs<false, false>{});
+    scratch.predictions += words;
+    if (blocks == 1 && scratch.blocks[0].count == columns && rows <= most_in_place)
+        update_in_place_by[rows - 1](scratch.x, scratch.y, tables.size, scratch.dots, coming);
+    else update_blocks(tables, rows, scratch.blocks, blocks, scratch, coming);
 }
 
 // Several windows whose targets are all different. All of their rows meet the negatives in one
@@ -97,14 +114,12 @@ void descend_windows(const Tables& tables, const Windows& windows, int64_t windo
     }
     for (int64_t j = 0; j < n; ++j)
         scratch.y[j] = tables.output + windows.targets[target + j] * tables.stride;
-    set_frozen_aside(tables, m, n, scratch);
+    set_frozen_aside(tables, scratch.x, m, scratch.y, n, scratch);
     scratch.blocks[0] = {count, n - count, 0, m};
     scratch.blocks[1] = {0, count, 0, m};
-    multiply_blocks(tables, scratch.blocks, 2, scratch, coming);
-    for (int64_t b = 0; b < 2; ++b)
-        errors<true>(scratch.dots + b * scratch.block, scratch.weights + b * scratch.block,
-                     scratch.blocks[b].count, windows.labels + target + scratch.blocks[b].start, m,
-                     rate, losses);
+    predict_blocks<true, false>(
+        tables, scratch.blocks, 2, rate, scratch, losses, coming,
+        [&](int64_t b) { return windows.labels + target + scratch.blocks[b].start; });
     update_blocks(tables, m, scratch.blocks, 2, scratch, coming);
 }
 

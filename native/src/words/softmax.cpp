@@ -26,7 +26,8 @@ float cross_entropy(Scratch& scratch, int64_t i, int64_t blocks, int64_t vocabul
         float* dots = scratch.dots + b * scratch.block + i * lanes;
         const int64_t count = block_start(b + 1, vocabulary) - block_start(b, vocabulary);
         for (int64_t j = 0; j < lanes; ++j) {
-            const float e = exp_of_negative<float, int32_t>(j < count ? dots[j] - most : -200.0f);
+            float e = j < count && dots[j] - most > lowest ? dots[j] - most : lowest;
+            exp_of_negative<float, int32_t, 1>(&e);
             dots[j] = j < count ? e : 0.0f;
             sum += dots[j];
         }
@@ -66,7 +67,8 @@ void softmax(const Tables& tables, const Windows& windows, int64_t first, int64_
                 block_start(b + 1, model.vocabulary) - block_start(b, model.vocabulary), 0, m};
         for (int64_t t = 0; t < model.vocabulary; ++t)
             scratch.y[t] = tables.output + t * tables.stride;
-        set_frozen_aside(tables, model.kind == Kind::cbow ? 0 : m, model.vocabulary, scratch);
+        set_frozen_aside(tables, scratch.x, model.kind == Kind::cbow ? 0 : m, scratch.y,
+                         model.vocabulary, scratch);
         multiply_blocks(tables, scratch.blocks, blocks, scratch, none);
         for (int64_t i = 0; i < m; ++i) {
             const float loss =

@@ -89,6 +89,7 @@ Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Dra
     : corpus_(corpus), model_(model), tables_(tables), piece_(piece), descend_(kernel_of(model)),
       in_rounds_(deterministic && workers > 1) {
     Limits most = limits(drawing, vocabulary);
+    most.rows = std::max(most.rows, most.targets);  // Targets may be the rows of a block.
     if (model.softmax) most.targets = vocabulary.size;
     for (int i = 0; i < workers; ++i) {
         workers_.push_back(

@@ -50,6 +50,38 @@ inline void store(float* p, Vector v) { __builtin_memcpy(p, &v, sizeof v); }
 // The number in every lane: x - 0 is x, which x + 0 is not for -0.
 inline Vector splat(float x) { return x - Vector{}; }
 
+// The same vector, in a register: a compiler may otherwise read memory once for each of its uses.
+inline Vector in_register(Vector v) {
+#if defined(__AVX512F__) && defined(__GNUC__)
+    __asm__("" : "+v"(v));
+#elif defined(__SSE2__) && defined(__GNUC__)
+    __asm__("" : "+x"(v));
+#endif
+    return v;
+}
+
+// The larger number in every lane; b where it is none.
+inline Vector larger(Vector a, Vector b) {
+#if defined(__AVX512F__)
+    return _mm512_max_ps(a, b);
+#elif defined(__AVX2__)
+    return _mm256_max_ps(a, b);
+#elif defined(__SSE2__)
+    return _mm_max_ps(a, b);
+#else
+    return a > b ? a : b;
+#endif
+}
+
+// -|x|
+inline Vector negative(Vector x) {
+    Whole bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    bits |= static_cast<int32_t>(0x80000000u);
+    __builtin_memcpy(&x, &bits, sizeof bits);
+    return x;
+}
+
 inline void prefetch_row(const float* row, int64_t size) {
     for (int64_t d = 0; d < size; d += 16) CHAINRULE_PREFETCH(row + d);
 }
