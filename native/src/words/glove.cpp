@@ -102,7 +102,7 @@ inline void move(float* x, float* x_sums, float* y, float* y_sums, int64_t size,
     }
 }
 
-inline void fetch(const GloveSide& side, int64_t row, int64_t stride, int64_t size) {
+CHAINRULE_INLINE void fetch(const GloveSide& side, int64_t row, int64_t stride, int64_t size) {
     prefetch_row(side.vectors + row * stride, size);
     prefetch_row(side.sums + row * stride, size);
     CHAINRULE_PREFETCH(side.biases + row);

@@ -27,6 +27,8 @@ constexpr int width = 1;
 typedef float Vector __attribute__((vector_size(width * sizeof(float))));
 typedef int32_t Whole __attribute__((vector_size(width * sizeof(float))));
 #define CHAINRULE_PREFETCH(address) __builtin_prefetch(address, 1, 3)
+// GCC takes a function that only prefetches for one without effects, and drops calls of it.
+#define CHAINRULE_INLINE __attribute__((always_inline)) inline
 #if defined(__clang__)
 #define CHAINRULE_UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -37,6 +39,7 @@ typedef float Vector;
 typedef int32_t Whole;
 #define CHAINRULE_PREFETCH(address) static_cast<void>(address)
 #define CHAINRULE_UNROLL
+#define CHAINRULE_INLINE inline
 #endif
 
 inline Vector load(const float* p) {
@@ -82,7 +85,7 @@ inline Vector negative(Vector x) {
     return x;
 }
 
-inline void prefetch_row(const float* row, int64_t size) {
+CHAINRULE_INLINE void prefetch_row(const float* row, int64_t size) {
     for (int64_t d = 0; d < size; d += 16) CHAINRULE_PREFETCH(row + d);
 }
 
