@@ -19,14 +19,14 @@ public:
             if (--left_ == 0) begin(true);
             return;
         }
-        // The first one with helpers finds them asleep.
-        if (shared_ && !warm_ && nanoseconds < long_trial) {
+        // The first one with helpers finds them asleep, and the first of all its memory untouched.
+        if (shared_ && !warm_) {
             warm_ = true;
             return;
         }
         samples_[count_++] = nanoseconds;
         spent_ += nanoseconds;
-        if (count_ < most_samples && spent_ < long_trial) return;
+        if (count_ < (spent_ < long_trial ? most_samples : least_samples)) return;
         std::nth_element(samples_, samples_ + count_ / 2, samples_ + count_);
         const int64_t median = samples_[count_ / 2];
         if (shared_) {
@@ -41,7 +41,7 @@ public:
     }
 
 private:
-    static constexpr int most_samples = 9, shortest = 32, longest = 1024;
+    static constexpr int least_samples = 3, most_samples = 9, shortest = 8, longest = 1024;
     static constexpr int64_t long_trial = 5'000'000;
 
     void begin(bool shared) noexcept {
