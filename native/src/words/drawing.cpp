@@ -76,7 +76,6 @@ Windows Drawer::draw(std::uint64_t epoch, std::int64_t begin, std::int64_t end) 
     const std::int64_t negatives = drawing_.negatives > 0 ? groups_ : 0;
     for (std::int64_t g = 0; g < std::min(prepared, negatives); ++g) prepare_negatives(g);
     for (std::int64_t g = 0; g < groups_; ++g) {
-        if (drawing_.paths && g + prepared < groups_) fetch_path(g + prepared);
         draw_targets(g);
         if (g + prepared < negatives) prepare_negatives(g + prepared);
     }
@@ -156,14 +155,6 @@ void Drawer::prepare_negatives(std::int64_t group) {
     }
 }
 
-// Starts to fetch the nodes above the centre of a group.
-void Drawer::fetch_path(std::int64_t group) const {
-    const std::int64_t centre = ids_.data()[centre_.data()[window_end_.data()[group - 1]]];
-    const std::int64_t start = centre > 0 ? vocabulary_.path_ends[centre - 1] : 0;
-    CHAINRULE_PREFETCH(vocabulary_.path_nodes + start);
-    CHAINRULE_PREFETCH(vocabulary_.path_codes + start);
-}
-
 // Draws negatives that are none of the targets [start, centres); returns how many were found.
 std::int64_t Drawer::draw_again(std::uint64_t* random, std::int64_t start, std::int64_t centres) {
     std::int32_t* const targets = targets_.data();
@@ -206,7 +197,17 @@ void Drawer::draw_targets(std::int64_t group) {
     if (drawing_.paths) {
         const std::int64_t centre = ids_.data()[centre_.data()[open]];
         const std::int64_t end = vocabulary_.path_ends[centre];
-        for (std::int64_t i = centre > 0 ? vocabulary_.path_ends[centre - 1] : 0; i < end; ++i) {
+        const auto start_of = [this](std::int64_t word) {
+            return word > 0 ? vocabulary_.path_ends[word - 1] : 0;
+        };
+        // Here, for a compiler may drop calls of a function that does nothing else.
+        if (const std::int64_t soon = group + prepared; soon < groups_) {
+            const std::int64_t start_soon =
+                start_of(ids_.data()[centre_.data()[window_end_.data()[soon - 1]]]);
+            CHAINRULE_PREFETCH(vocabulary_.path_nodes + start_soon);
+            CHAINRULE_PREFETCH(vocabulary_.path_codes + start_soon);
+        }
+        for (std::int64_t i = start_of(centre); i < end; ++i) {
             targets[count] =
                 static_cast<std::int32_t>(drawing_.node_offset + vocabulary_.path_nodes[i]);
             labels[count++] = vocabulary_.path_codes[i] ? 0.0f : 1.0f;

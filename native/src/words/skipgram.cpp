@@ -14,12 +14,6 @@
 namespace chainrule::words::CHAINRULE_SIMD {
 namespace {
 
-// What kind of pairs rows and columns make: counted several times, labelled by their rows.
-template <bool counted, bool of_rows>
-struct Pairs {
-    static constexpr bool weighted = counted, by_rows = of_rows;
-};
-
 // The words around the centre of a window; a repeated one once, and how often it occurs in
 // scratch.uses. Returns how many there are.
 int64_t gather_window(const Tables& tables, const Windows& windows, int64_t window, bool repeats,
@@ -64,14 +58,15 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
                     j < block.count ? scratch.uses[of_rows ? block.start + j : i] : 0.0f;
     }
     const float* const labels = windows.labels + target;
-    const auto predict = [&](auto kind) {
-        constexpr bool weighted = decltype(kind)::weighted, by_rows = decltype(kind)::by_rows;
-        predict_blocks<weighted, by_rows>(
-            tables, scratch.blocks, blocks, rate, scratch, losses, coming,
-            [&](int64_t b) { return by_rows ? labels : labels + scratch.blocks[b].start; });
+    const auto labels_of = [&](int64_t b) {
+        return of_rows ? labels : labels + scratch.blocks[b].start;
     };
-    if (of_rows) repeats ? predict(Pairs<true, true>{}) : predict(Pairs<false, true>{});
-    else repeats ? predict(Pairs<true, false>{}) : predict(Pairs<false, false>{});
+    using Labels = decltype(labels_of);
+    const auto predict =
+        of_rows ? repeats ? predict_blocks<true, true, Labels> : predict_blocks<false, true, Labels>
+        : repeats ? predict_blocks<true, false, Labels>
+                  : predict_blocks<false, false, Labels>;
+    predict(tables, scratch.blocks, blocks, rate, scratch, losses, coming, labels_of);
     scratch.predictions += words;
     if (blocks == 1 && scratch.blocks[0].count == columns && rows <= most_in_place)
         update_in_place_by[rows - 1](scratch.x, scratch.y, tables.size, scratch.dots, coming);

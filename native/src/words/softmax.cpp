@@ -26,7 +26,8 @@ float cross_entropy(Scratch& scratch, int64_t i, int64_t blocks, int64_t vocabul
         float* dots = scratch.dots + b * scratch.block + i * lanes;
         const int64_t count = block_start(b + 1, vocabulary) - block_start(b, vocabulary);
         for (int64_t j = 0; j < lanes; ++j) {
-            float e = j < count && dots[j] - most > lowest ? dots[j] - most : lowest;
+            float e = dots[j] - most;
+            e = j < count && !(e < lowest) ? e : lowest;  // Not a number stays none.
             exp_of_negative<float, int32_t, 1>(&e);
             dots[j] = j < count ? e : 0.0f;
             sum += dots[j];

@@ -64,7 +64,6 @@ private:
     void draw_sentence(std::int64_t from, std::int64_t centre_from, std::int64_t centre_to,
                        std::int64_t to);
     void prepare_negatives(std::int64_t group);
-    void fetch_path(std::int64_t group) const;
     std::int64_t draw_again(std::uint64_t* random, std::int64_t start, std::int64_t centres);
     void draw_targets(std::int64_t group);
 
