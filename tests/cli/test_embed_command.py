@@ -300,3 +300,60 @@ def test_ctrl_c_saves_what_there_is_and_says_so(folder: Path) -> None:
     assert complaints.startswith("stopped by Ctrl-C in epoch ") and complaints.count("\n") == 1
     assert len(WordVectors.load("v.vec")) == 16
     assert (folder / "c.st").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes close differently elsewhere")
+@pytest.mark.parametrize(
+    ("python", "stream", "model"),
+    [([], "stdout", "skipgram"), (["-u"], "stdout", "glove"), ([], "stderr", "lsa")],
+    ids=["buffered", "unbuffered", "errors"],
+)
+def test_the_vectors_are_written_though_nobody_reads_the_output(
+    python: list[str], stream: str, model: str, folder: Path
+) -> None:
+    # Its reader has gone before the first line, as `head -0` does.
+    reading, writing = os.pipe()
+    os.close(reading)
+    other = {"stdout": "stderr", "stderr": "stdout"}[stream]
+    command = ["embed", "text.txt", "--model", model, "--dim", "5"]
+    done = subprocess.run(
+        [sys.executable, *python, "-m", "chainrule", *command],
+        check=False,
+        **{stream: writing, other: subprocess.PIPE},
+    )
+    os.close(writing)
+    assert done.returncode == 0
+    assert len(WordVectors.load(folder / "text.safetensors")) == 16
+    if stream == "stdout":
+        assert done.stderr == b""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes close differently elsewhere")
+def test_a_reader_that_goes_after_some_epochs_takes_no_epoch_with_it(folder: Path) -> None:
+    command = ["embed", "text.txt", "--epochs", "30", "--threads", "1"]
+    assert main([*command, "-o", "quiet.bin", "-q"]) == 0
+    with subprocess.Popen(
+        [sys.executable, "-m", "chainrule", *command, "-o", "piped.bin"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None and child.stderr is not None
+        assert child.stdout.readline().startswith(b"read ")
+        child.stdout.close()
+        complaints = child.stderr.read()
+    assert (child.returncode, complaints) == (0, b"")
+    assert (folder / "piped.bin").read_bytes() == (folder / "quiet.bin").read_bytes()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no disk that is always full")
+def test_output_for_which_a_disk_has_no_room_is_one_line(folder: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "chainrule", "embed", "text.txt"],
+            check=False,
+            text=True,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "error: [Errno 28] No space left on device\n"

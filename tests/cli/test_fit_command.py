@@ -367,3 +367,14 @@ def test_a_bad_table_as_a_process(folder: Path) -> None:
     assert child.returncode == 2 and not printed
     assert complaints.startswith("error: ragged.csv, line 3: expected 2 fields")
     assert complaints.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes close differently elsewhere")
+def test_the_model_is_written_though_nobody_reads_the_output(folder: Path) -> None:
+    write_flights(folder / "flights.csv", rows=600)
+    with start("fit", "flights.csv", "--target", "delayed", "--epochs", "3") as child:
+        assert child.stdout is not None and child.stderr is not None
+        child.stdout.close()
+        complaints = child.stderr.read()
+    assert (child.returncode, complaints) == (0, "")
+    assert TabularModel.load(folder / "flights.safetensors").target.name == "delayed"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from chainrule.cli.analogy import terms
-from chainrule.cli.main import main
+from chainrule.cli.main import EXIT_BROKEN_PIPE, main
 from chainrule.embed.vectors import WordVectors
 from chainrule.errors import ChainruleError
 
@@ -90,3 +93,23 @@ def test_a_minus_sign_of_typographers() -> None:
     assert terms("king − man") == (["king"], ["man"])
     with pytest.raises(ChainruleError, match="at least one word must be added"):
         terms("- man")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes close differently elsewhere")
+@pytest.mark.parametrize(
+    "command", ["similar {path} king", "similar {path} king --format json",
+                "analogy {path} king - man + woman", "evaluate {path} --similarity {pairs}"],
+)  # fmt: skip
+def test_nobody_who_reads_the_answer_is_no_traceback(command: str, path: str) -> None:
+    pairs = Path(path).with_name("pairs.tsv")
+    pairs.write_text("king\tqueen\t9\nking\tman\t5\nqueen\te-mail\t1\n", encoding="utf-8")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "chainrule", *command.format(path=path, pairs=pairs).split()],
+        check=False,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (EXIT_BROKEN_PIPE, b"")

@@ -12,6 +12,7 @@ import click
 
 from chainrule.cli.embed_checks import check_choices, default_destination, source_names
 from chainrule.cli.option_names import options_named
+from chainrule.cli.unread import also_unread
 from chainrule.embed.model import MOST
 from chainrule.errors import ChainruleError, one_line
 from chainrule.run import native
@@ -34,6 +35,7 @@ Examples:
 
 The name of FILE decides its format, as in `chainrule similar --help`. Ctrl-C ends the training
 early and saves the vectors as they are; with --checkpoint the same command goes on from there.
+Where the output is piped to something that ends before, such as head, the training goes on.
 """
 
 MODELS = ("skipgram", "cbow", "glove", "lsa")
@@ -205,6 +207,7 @@ _WHOLE = click.IntRange(1)
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @options_named(NAMES)
+@also_unread
 def embed(
     corpus: tuple[str, ...],
     destination: Path | None,

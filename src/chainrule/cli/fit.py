@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from chainrule.cli.unread import also_unread
 from chainrule.errors import NonFiniteError
 from chainrule.nn.activations import ACTIVATIONS
 from chainrule.tabular.errors import TableError, plural, quoted
@@ -156,6 +157,7 @@ output_options = _options(
 @table_options
 @network_options
 @output_options
+@also_unread
 def fit(
     table: Path,
     target: str,

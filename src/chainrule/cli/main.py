@@ -213,7 +213,7 @@ def _show_traceback_when_debugging() -> None:
 
 def _leave_broken_pipe() -> int:
     """Silence what Python would still write to a reader that has gone, such as ``head``."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    from chainrule.cli.unread import silence
+
+    silence(sys.stdout.fileno())
     return EXIT_BROKEN_PIPE
