@@ -30,9 +30,9 @@ if(MSVC)
   set(_simd_flags_avx2 /arch:AVX2)
   set(_simd_flags_avx512 /arch:AVX512)
 else()
-  set(_simd_flags_avx2 -mavx2 -mfma)
+  set(_simd_flags_avx2 -mavx2 -mfma -mprfchw)
   set(_simd_flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma
-      -mprefer-vector-width=512)
+      -mprfchw -mprefer-vector-width=512)
 endif()
 
 function(add_simd_sources target)

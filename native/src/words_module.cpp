@@ -100,7 +100,7 @@ public:
                   setting<bool>(settings, "mean"), setting<bool>(settings, "divided"),
                   setting<float>(settings, "contrast"), vocabulary},
             Tables{input_.data(), output_.data(), stride, size, frozen_input_.data(),
-                   frozen_output_.data()},
+                   frozen_output_.data(), nullptr, 0, 0},
             rows_out_, piece, workers, setting<bool>(settings, "deterministic"));
     }
 

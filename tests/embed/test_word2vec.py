@@ -82,9 +82,12 @@ def test_the_first_loss_is_that_of_knowing_nothing() -> None:
     assert trained.history.losses[0] == pytest.approx(8 * np.log(2), rel=1e-5)
 
 
+@pytest.mark.parametrize("name", ["skip-gram", "tree", "both", "bag of words, tree"])
 @pytest.mark.parametrize("workers", [2, 5])
-def test_threads_learn_too(workers: int) -> None:
-    alone, together = (model(epochs=6, workers=w).history.losses[-1] for w in (1, workers))
+def test_threads_learn_too(workers: int, name: str) -> None:
+    alone, together = (
+        model(epochs=6, workers=w, **MODELS[name]).history.losses[-1] for w in (1, workers)
+    )
     assert together == pytest.approx(alone, rel=0.03)
 
 
@@ -98,6 +101,36 @@ def test_several_threads_give_the_same_bits_where_that_is_asked_for(name: str) -
     alone = model(**MODELS[name])
     assert one.history.losses[-1] < one.history.losses[0]
     assert one.history.losses[-1] < alone.history.losses[-1] + 0.1 * alone.history.losses[0]
+
+
+def unequal(words: int) -> list[list[str]]:
+    """A text in which some words are far more frequent than others, as in any language."""
+    generator = np.random.default_rng(0)
+    ranks = np.minimum(generator.zipf(1.3, words), 2000)
+    return [[f"w{r}" for r in line] for line in np.array_split(ranks, words // 20)]
+
+
+@pytest.mark.parametrize("name", ["skip-gram", "tree", "bag of words", "sum"])
+def test_many_threads_in_rounds_do_not_take_frequent_words_too_far(name: str) -> None:
+    text = unequal(100_000)
+    options = {**MODELS[name], "alpha": None, "epochs": 2}
+    alone, together = (
+        model(text, workers=w, deterministic=True, **options).history.losses for w in (1, 16)
+    )
+    # A round is a third of the text here, so less is learned, but nothing is undone.
+    assert together[1] < together[0]
+    assert together[1] < alone[0] * 1.1
+
+
+def test_a_softmax_in_rounds_knows_words_of_other_pieces() -> None:
+    # Each part of the text has words of its own; whoever works on one meets no other.
+    text = [[f"{part}{i % 37}" for i in range(2000)] for part in "abcdef"]
+    options = {"softmax": True, "epochs": 4, "alpha": 0.1}
+    alone, together = (
+        model(text, workers=w, deterministic=True, **options).history.losses for w in (1, 3)
+    )
+    assert together[0] == pytest.approx(alone[0], rel=0.1)
+    assert together[-1] == pytest.approx(alone[-1], rel=0.1)
 
 
 def test_a_long_sentence_is_one_sentence() -> None:

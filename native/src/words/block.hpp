@@ -28,6 +28,16 @@ struct Coming {
     const float* take() { return rows[taken < count ? taken++ : 0]; }
 };
 
+inline float* input_row(const Tables& tables, int64_t row) {
+    return tables.input + row * tables.stride;
+}
+
+inline float* output_row(const Tables& tables, int64_t row) {
+    const int64_t place = row - tables.own_first;
+    const bool own = static_cast<uint64_t>(place) < static_cast<uint64_t>(tables.own_count);
+    return (own ? tables.own : tables.output) + (own ? place : row) * tables.stride;
+}
+
 // The losses of a piece. Logarithms are taken of products, one for all factors of a lane.
 class Losses {
 public:

@@ -60,8 +60,7 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
                     int64_t n, const Model& model, float rate, Scratch& scratch, Losses& losses,
                     Coming& coming) {
     const int64_t m = list_contexts(tables, windows, window, scratch);
-    for (int64_t j = 0; j < n; ++j)
-        scratch.y[j] = tables.output + windows.targets[target + j] * tables.stride;
+    for (int64_t j = 0; j < n; ++j) scratch.y[j] = output_row(tables, windows.targets[target + j]);
     combine_by[n - 1](scratch.x, m, scale_of_hidden(model, m), scratch.hidden, scratch.y,
                       tables.size, scratch.dots, coming);
     errors<false, false>(scratch.dots, nullptr, n, windows.labels + target, 1, rate, losses);

@@ -76,7 +76,7 @@ inline int64_t gather_rows(const Tables& tables, const Windows& windows, int64_t
         high = windows.last[w] > high ? windows.last[w] : high;
     }
     for (int64_t p = low; p < high; ++p) {
-        float* row = tables.input + windows.ids[p] * tables.stride;
+        float* row = input_row(tables, windows.ids[p]);
         int64_t i = repeats ? 0 : m;
         while (i < m && scratch.x[i] != row) ++i;
         bool used = i < m;
@@ -100,7 +100,7 @@ inline int64_t gather_targets(const Tables& tables, const Windows& windows, int6
                               int64_t n, bool repeats, int64_t at, Scratch& scratch) {
     int64_t end = at;
     for (int64_t t = start; t < start + n; ++t) {
-        float* row = tables.output + windows.targets[t] * tables.stride;
+        float* row = output_row(tables, windows.targets[t]);
         int64_t j = repeats ? at : end;
         while (j < end && scratch.y[j] != row) ++j;
         scratch.times[j] = j < end ? scratch.times[j] + 1.0f : 1.0f;
@@ -117,7 +117,7 @@ inline int64_t gather_centres(const Tables& tables, const Windows& windows, int6
                               int64_t n, int64_t m, int64_t at, Scratch& scratch) {
     int64_t count = 0;
     for (int64_t k = 0; k < n; ++k) {
-        float* row = tables.output + windows.targets[start + k] * tables.stride;
+        float* row = output_row(tables, windows.targets[start + k]);
         int64_t j = 0;
         while (j < count && scratch.y[at + j] != row) ++j;
         float* uses = scratch.uses + j * scratch.limit;
@@ -189,12 +189,11 @@ inline int64_t list_rows(const Tables& tables, const Windows& windows, const Mod
     const int64_t start = group > 0 ? windows.target_end[group - 1] : 0;
     int64_t count = 0;
     for (int64_t t = start; t < windows.target_end[group]; ++t)
-        rows[count++] = tables.output + windows.targets[t] * tables.stride;
+        rows[count++] = output_row(tables, windows.targets[t]);
     const int64_t window = group > 0 ? windows.window_end[group - 1] : 0;
     for (int64_t w = window; w < windows.window_end[group]; ++w) {
         const int64_t position = windows.centre[w] + model.window;
-        if (position < windows.id_count)
-            rows[count++] = tables.input + windows.ids[position] * tables.stride;
+        if (position < windows.id_count) rows[count++] = input_row(tables, windows.ids[position]);
     }
     return count;
 }

@@ -12,7 +12,7 @@ inline int64_t list_contexts(const Tables& tables, const Windows& windows, int64
                              Scratch& scratch) {
     int64_t m = 0;
     for (int64_t p = windows.first[window]; p < windows.last[window]; ++p) {
-        scratch.x[m] = tables.input + windows.ids[p] * tables.stride;
+        scratch.x[m] = input_row(tables, windows.ids[p]);
         m += p != windows.centre[window];
     }
     return m;

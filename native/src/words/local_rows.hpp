@@ -17,29 +17,21 @@ public:
         : table_(table), frozen_(frozen), stride_(stride),
           place_(static_cast<std::size_t>(rows), -1) {}
 
-    // Replaces rows of the table by places among the copies.
+    // Copies `rows`, which may be named several times, and says which of the copies each is.
     void copy(const std::int32_t* rows, std::int64_t count, std::vector<std::int32_t>& places) {
-        for (std::int32_t row : rows_) place_[static_cast<std::size_t>(row)] = -1;
-        rows_.clear();
+        forget();
         places.resize(static_cast<std::size_t>(count));
-        for (std::int64_t i = 0; i < count; ++i) {
-            std::int32_t& place = place_[static_cast<std::size_t>(rows[i])];
-            if (place < 0) {
-                place = static_cast<std::int32_t>(rows_.size());
-                rows_.push_back(rows[i]);
-            }
-            places[static_cast<std::size_t>(i)] = place;
-        }
-        const std::size_t size = rows_.size() * static_cast<std::size_t>(stride_);
-        if (memory_.size() < size + 16) memory_.resize(size + 16);
-        start_ = memory_.data();
-        start_ += (64 - reinterpret_cast<std::uintptr_t>(start_) % 64) % 64 / sizeof(float);
-        local_frozen_.clear();
-        for (std::size_t i = 0; i < rows_.size(); ++i) {
-            const float* row = table_ + rows_[i] * stride_;
-            std::copy(row, row + stride_, start_ + static_cast<std::int64_t>(i) * stride_);
-            if (frozen_) local_frozen_.push_back(frozen_[rows_[i]]);
-        }
+        for (std::int64_t i = 0; i < count; ++i) places[static_cast<std::size_t>(i)] = use(rows[i]);
+        copy_rows();
+    }
+
+    // Copies all rows, each to its place in the table; those of `used` will be used the most.
+    void copy_all(const std::int32_t* used, std::int64_t count) {
+        forget();
+        for (std::size_t row = 0; row < place_.size(); ++row) use(static_cast<std::int32_t>(row));
+        std::fill(uses_.begin(), uses_.end(), 0.0f);
+        for (std::int64_t i = 0; i < count; ++i) use(used[i]);
+        copy_rows();
     }
 
     float* start() const { return start_; }
@@ -54,23 +46,54 @@ public:
         }
     }
 
-    // Adds the gains of every `parts`-th row, from `part` on, to the table.
-    void add_to(float* table, std::int32_t part, std::int32_t parts) const {
-        for (std::size_t i = 0; i < rows_.size(); ++i) {
-            if (rows_[i] % parts != part) continue;
-            float* row = table + rows_[i] * stride_;
-            const float* gain = start_ + static_cast<std::int64_t>(i) * stride_;
-            for (std::int64_t d = 0; d < stride_; ++d) row[d] += gain[d];
-        }
+    // Calls function(row, uses, gains) for the rows of which `part` of `parts` takes care.
+    template <class Function>
+    void for_each(std::int32_t part, std::int32_t parts, Function function) const {
+        for (std::size_t i = 0; i < rows_.size(); ++i)
+            if (rows_[i] / neighbours % parts == part)
+                function(rows_[i], uses_[i], start_ + static_cast<std::int64_t>(i) * stride_);
     }
 
 private:
+    // So many rows after one another are one thread's: what is counted of them shares cache lines.
+    static constexpr std::int32_t neighbours = 16;
+
+    void forget() {
+        for (std::int32_t row : rows_) place_[static_cast<std::size_t>(row)] = -1;
+        rows_.clear();
+        uses_.clear();
+    }
+
+    std::int32_t use(std::int32_t row) {
+        std::int32_t& place = place_[static_cast<std::size_t>(row)];
+        if (place < 0) {
+            place = static_cast<std::int32_t>(rows_.size());
+            rows_.push_back(row);
+            uses_.push_back(0.0f);
+        }
+        uses_[static_cast<std::size_t>(place)] += 1.0f;
+        return place;
+    }
+
+    void copy_rows() {
+        const std::size_t size = rows_.size() * static_cast<std::size_t>(stride_);
+        if (memory_.size() < size + 16) memory_.resize(size + 16);
+        start_ = memory_.data();
+        start_ += (64 - reinterpret_cast<std::uintptr_t>(start_) % 64) % 64 / sizeof(float);
+        local_frozen_.clear();
+        for (std::size_t i = 0; i < rows_.size(); ++i) {
+            const float* row = table_ + rows_[i] * stride_;
+            std::copy(row, row + stride_, start_ + static_cast<std::int64_t>(i) * stride_);
+            if (frozen_) local_frozen_.push_back(frozen_[rows_[i]]);
+        }
+    }
+
     const float* table_;
     const std::uint8_t* frozen_;
     std::int64_t stride_;
     float* start_ = nullptr;
     std::vector<std::int32_t> place_, rows_;
-    std::vector<float> memory_;
+    std::vector<float> uses_, memory_;
     std::vector<std::uint8_t> local_frozen_;
 };
 

@@ -20,7 +20,7 @@ int64_t gather_window(const Tables& tables, const Windows& windows, int64_t wind
                       float** rows, Scratch& scratch) {
     int64_t m = 0;
     for (int64_t p = windows.first[window]; p < windows.last[window]; ++p) {
-        float* const row = tables.input + windows.ids[p] * tables.stride;
+        float* const row = input_row(tables, windows.ids[p]);
         rows[m] = row;
         if (!repeats) {
             m += p != windows.centre[window];
@@ -44,8 +44,7 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
     float **const inputs = of_rows ? scratch.y : scratch.x,
                   **const outputs = of_rows ? scratch.x : scratch.y;
     const int64_t m = gather_window(tables, windows, window, repeats, inputs, scratch);
-    for (int64_t j = 0; j < n; ++j)
-        outputs[j] = tables.output + windows.targets[target + j] * tables.stride;
+    for (int64_t j = 0; j < n; ++j) outputs[j] = output_row(tables, windows.targets[target + j]);
     set_frozen_aside(tables, inputs, m, outputs, n, scratch);
     const int64_t rows = of_rows ? n : m;
     const int64_t blocks = cut_into_blocks(of_rows ? m : n, rows, scratch);
@@ -95,7 +94,7 @@ void descend_windows(const Tables& tables, const Windows& windows, int64_t windo
             inside[j] = p >= first[j] && p < last[j] && p != centre[j] ? 1.0f : 0.0f;
         for (int j = 0; j < lanes; ++j) total += inside[j];
         if (total == 0.0f) continue;
-        float* const row = tables.input + windows.ids[p] * tables.stride;
+        float* const row = input_row(tables, windows.ids[p]);
         scratch.x[m] = row;
         int64_t i = 0;
         while (scratch.x[i] != row) ++i;
@@ -107,8 +106,7 @@ void descend_windows(const Tables& tables, const Windows& windows, int64_t windo
         scratch.predictions += static_cast<int64_t>(total);
         m += i == m;
     }
-    for (int64_t j = 0; j < n; ++j)
-        scratch.y[j] = tables.output + windows.targets[target + j] * tables.stride;
+    for (int64_t j = 0; j < n; ++j) scratch.y[j] = output_row(tables, windows.targets[target + j]);
     set_frozen_aside(tables, scratch.x, m, scratch.y, n, scratch);
     scratch.blocks[0] = {count, n - count, 0, m};
     scratch.blocks[1] = {0, count, 0, m};

@@ -49,7 +49,7 @@ void softmax(const Tables& tables, const Windows& windows, int64_t first, int64_
     const int64_t blocks = block_count(model.vocabulary);
     Coming none{scratch.coming, 0, 0};
     for (int64_t g = first; g < last; ++g) {
-        const int64_t centre = windows.ids[windows.centre[g]];
+        const int64_t centre = windows.targets[windows.target_end[g] - 1];
         float *const row = scratch.hidden, *const before = row + tables.stride;
         int64_t m;
         if (model.kind == Kind::cbow) {

@@ -7,7 +7,9 @@
 #include "../denormals.hpp"
 #include "../thread_pool.hpp"
 #include "chainrule/cpu.hpp"
+#include "gains.hpp"
 #include "local_rows.hpp"
+#include "own_rows.hpp"
 
 namespace chainrule::words {
 namespace {
@@ -23,12 +25,33 @@ Kernels kernels() {
     return baseline::kernels();
 }
 
+// Of the tree, so many nodes from the root on are copied for each thread. Every step needs the
+// first of them, one in two hundred the last.
+constexpr std::int64_t most_own = 256;
+
 Descend kernel_of(const Model& model) {
     const Kernels all = kernels();
     if (model.kind == Kind::unit_norm) return all.unit_norm;
     if (model.softmax) return all.softmax;
     return model.kind == Kind::cbow ? all.cbow : all.skipgram;
 }
+
+// With how many rows of the other table a row meets at each of its uses, weighted by how much of
+// what a pair says reaches it.
+Training::Pairs pairs_of(const Drawing& drawing, const Model& model, const Vocabulary& vocabulary) {
+    const double around = drawing.shrink ? drawing.window + 1.0 : 2.0 * drawing.window;
+    double targets = drawing.centre ? 1.0 + drawing.negatives : 0.0;
+    if (drawing.paths && vocabulary.size > 0)
+        targets += static_cast<double>(vocabulary.path_ends[vocabulary.size - 1]) /
+                   static_cast<double>(vocabulary.size);
+    if (model.kind != Kind::cbow) return {around * targets, around};
+    const double mean = model.mean ? 1.0 / around : 1.0, part = model.divided ? 1.0 / around : 1.0;
+    return {around * targets * mean * part, 1.0};
+}
+
+// How far a use takes a row on its way: the curvature of the loss of a pair is a quarter of the
+// other row's square, which is two or so.
+double step_of(double pairs, double rate) { return std::min(0.5 * rate * pairs, 0.9); }
 
 }  // namespace
 
@@ -79,6 +102,8 @@ struct Training::Worker {
     // In rounds: the copies, and the windows in their terms.
     std::unique_ptr<LocalRows> input, output;
     std::vector<std::int32_t> ids, targets;
+    // Else, where there is a tree, the nodes near its root.
+    std::unique_ptr<OwnRows> own;
 };
 
 Training::~Training() = default;
@@ -87,7 +112,7 @@ Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Dra
                    const Model& model, const Tables& tables, std::int64_t output_rows,
                    std::int64_t piece, int workers, bool deterministic)
     : corpus_(corpus), model_(model), tables_(tables), piece_(piece), descend_(kernel_of(model)),
-      in_rounds_(deterministic && workers > 1) {
+      in_rounds_(deterministic && workers > 1), pairs_(pairs_of(drawing, model, vocabulary)) {
     Limits most = limits(drawing, vocabulary);
     most.rows = std::max(most.rows, most.targets);  // Targets may be the rows of a block.
     if (model.softmax) most.targets = vocabulary.size;
@@ -95,11 +120,26 @@ Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Dra
         workers_.push_back(
             std::make_unique<Worker>(Drawer(corpus, vocabulary, drawing),
                                      WorkingMemory(most, drawing.share, tables.stride)));
-        if (!in_rounds_) continue;
-        workers_.back()->input = std::make_unique<LocalRows>(tables.input, tables.frozen_input,
-                                                             vocabulary.size, tables.stride);
-        workers_.back()->output = std::make_unique<LocalRows>(tables.output, tables.frozen_output,
-                                                              output_rows, tables.stride);
+        Worker& worker = *workers_.back();
+        if (in_rounds_) {
+            worker.input = std::make_unique<LocalRows>(tables.input, tables.frozen_input,
+                                                       vocabulary.size, tables.stride);
+            worker.output = std::make_unique<LocalRows>(
+                tables.output, tables.frozen_output, model.softmax ? vocabulary.size : output_rows,
+                tables.stride);
+        } else if (workers > 1 && drawing.paths && !tables.frozen_output) {
+            // The root is the last of the nodes.
+            const std::int64_t nodes = output_rows - drawing.node_offset;
+            const std::int64_t count = std::min(nodes, most_own);
+            worker.own =
+                std::make_unique<OwnRows>(tables.output, output_rows - count, count, tables.stride);
+        }
+    }
+    if (!in_rounds_) return;
+    for (Sums* sums : {&input_sums_, &output_sums_}) {
+        const std::int64_t rows = sums == &input_sums_ ? vocabulary.size : output_rows;
+        sums->uses.resize(static_cast<std::size_t>(rows));
+        sums->ways.resize(static_cast<std::size_t>(rows));
     }
 }
 
@@ -164,6 +204,8 @@ Outcome Training::run(std::uint64_t epoch, std::int64_t first, double rate, doub
 std::int64_t Training::run_rounds(const Stretch& stretch, std::int64_t first) {
     const auto parts = static_cast<std::int32_t>(workers_.size());
     const double little = 1e-3;
+    const Ways input_ways(step_of(pairs_.input, stretch.rate)),
+        output_ways(step_of(pairs_.output, stretch.rate));
     do {
         const std::int64_t last = std::min(first + parts, pieces());
         for_each_worker(little, [&](Worker& worker, int i) {
@@ -173,15 +215,37 @@ std::int64_t Training::run_rounds(const Stretch& stretch, std::int64_t first) {
             if (first + i < last) worker.input->subtract(), worker.output->subtract();
         });
         for_each_worker(little, [&](Worker&, int part) {
-            for (std::int64_t w = 0; w < last - first; ++w) {
-                const Worker& other = *workers_[static_cast<std::size_t>(w)];
-                other.input->add_to(tables_.input, part, parts);
-                other.output->add_to(tables_.output, part, parts);
-            }
+            add_gains(&Worker::input, tables_.input, input_sums_, input_ways, part, last - first);
+            add_gains(&Worker::output, tables_.output, output_sums_, output_ways, part,
+                      last - first);
         });
         first = last;
     } while (first < pieces() && Clock::now() < stretch.end);
     return first;
+}
+
+// The part of the tables' rows that one thread adds.
+void Training::add_gains(std::unique_ptr<LocalRows> Worker::* copies, float* table, Sums& sums,
+                         const Ways& ways, std::int32_t part, std::int64_t count) {
+    const auto parts = static_cast<std::int32_t>(workers_.size());
+    const auto for_each = [&](auto function) {
+        for (std::int64_t w = 0; w < count; ++w)
+            ((*workers_[static_cast<std::size_t>(w)]).*copies)->for_each(part, parts, function);
+    };
+    const std::int64_t stride = tables_.stride;
+    for_each([&](std::int32_t row, float uses, const float*) {
+        sums.uses[static_cast<std::size_t>(row)] += uses;
+        sums.ways[static_cast<std::size_t>(row)] += ways.after(uses);
+    });
+    for_each([&](std::int32_t row, float, const float* gains) {
+        const auto i = static_cast<std::size_t>(row);
+        const float scale = ways.scale(sums.uses[i], sums.ways[i]);
+        float* const to = table + row * stride;
+        for (std::int64_t d = 0; d < stride; ++d) to[d] += scale * gains[d];
+    });
+    for_each([&](std::int32_t row, float, const float*) {
+        sums.uses[static_cast<std::size_t>(row)] = sums.ways[static_cast<std::size_t>(row)] = 0.0f;
+    });
 }
 
 void Training::descend_piece(Worker& worker, const Stretch& stretch, std::int64_t piece) {
@@ -191,21 +255,32 @@ void Training::descend_piece(Worker& worker, const Stretch& stretch, std::int64_
     const auto rate = static_cast<float>(stretch.rate + (stretch.final_rate - stretch.rate) * done);
     Windows windows =
         worker.drawer.draw(stretch.epoch, begin, std::min(begin + piece_, corpus_.words));
+    const std::int64_t targets = windows.groups > 0 ? windows.target_end[windows.groups - 1] : 0;
     Tables tables = tables_;
     if (in_rounds_) {
         worker.input->copy(windows.ids, windows.id_count, worker.ids);
-        worker.output->copy(windows.targets,
-                            windows.groups > 0 ? windows.target_end[windows.groups - 1] : 0,
-                            worker.targets);
         windows.ids = worker.ids.data();
-        windows.targets = worker.targets.data();
+        if (model_.softmax) {
+            worker.output->copy_all(windows.targets, targets);
+        } else {
+            worker.output->copy(windows.targets, targets, worker.targets);
+            windows.targets = worker.targets.data();
+        }
         tables.input = worker.input->start();
         tables.output = worker.output->start();
         tables.frozen_input = worker.input->frozen();
         tables.frozen_output = worker.output->frozen();
     }
+    if (worker.own) {
+        worker.own->copy(windows.targets, targets);
+        tables.own = worker.own->start();
+        tables.own_first = worker.own->first();
+        tables.own_count = worker.own->count();
+    }
     Scratch scratch = worker.memory.scratch();
     descend_(tables, windows, 0, windows.groups, model_, rate, scratch);
+    if (worker.own)
+        worker.own->merge(Ways(step_of(pairs_.output, rate)), static_cast<int>(workers_.size()));
     worker.loss += scratch.loss;
     worker.predictions += scratch.predictions;
 }

@@ -98,7 +98,8 @@ class Word2Vec(FallingRateModel):
         gradient: of CBOW: "exact", or "historical" for what word2vec and gensim do: the whole of it
             for each word of a mean, a share of it for each word of a sum.
         share_negatives: windows in a row that share their negatives; 4 is the fast mode.
-        deterministic: whether several threads too always give the same bits, at some cost.
+        deterministic: whether several threads too always give the same bits. They then work in
+            rounds on copies of rows, and two of them need about as long as one alone.
         callbacks: called with the ``History`` after each epoch; one that returns True ends it.
         checkpoint: a file, written after each epoch and at Ctrl-C; where it exists, training goes
             on from it and ends as if it had never stopped.

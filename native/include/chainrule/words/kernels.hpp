@@ -19,6 +19,10 @@ struct Tables {
     int64_t size;
     const uint8_t* frozen_input;  // of each row, whether it may not change; or null
     const uint8_t* frozen_output;
+    // Rows [own_first, own_first + own_count) of the output table as this thread has them.
+    float* own;
+    int64_t own_first;
+    int64_t own_count;
 };
 
 // The windows of a piece of the corpus, drawn ahead. Windows that share their targets form a group.

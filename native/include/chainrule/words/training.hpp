@@ -31,9 +31,15 @@ private:
 };
 
 class LocalRows;
+class Ways;
 
 class Training {
 public:
+    // With how many rows of the other table a row meets at each of its uses.
+    struct Pairs {
+        double input, output;
+    };
+
     // Several threads change the same tables at once, or, where all is to be deterministic, take
     // turns in rounds. Then the result depends on how many there are, but on nothing else.
     Training(const Corpus& corpus, const Vocabulary& vocabulary, const Drawing& drawing,
@@ -63,9 +69,16 @@ private:
         Clock::time_point end;
     };
 
+    // Of each row in a round: all its uses, and how far each thread has come with it.
+    struct Sums {
+        std::vector<float> uses, ways;
+    };
+
     template <class Function>
     void for_each_worker(double seconds, Function function);
     std::int64_t run_rounds(const Stretch& stretch, std::int64_t first);
+    void add_gains(std::unique_ptr<LocalRows> Worker::* copies, float* table, Sums& sums,
+                   const Ways& ways, std::int32_t part, std::int64_t count);
     void descend_piece(Worker& worker, const Stretch& stretch, std::int64_t piece);
 
     Corpus corpus_;
@@ -74,6 +87,8 @@ private:
     std::int64_t piece_;
     Descend descend_;
     bool in_rounds_;
+    Pairs pairs_;
+    Sums input_sums_, output_sums_;
     std::vector<std::unique_ptr<Worker>> workers_;
 };
 
