@@ -357,3 +357,46 @@ def test_output_for_which_a_disk_has_no_room_is_one_line(folder: Path) -> None:
         )
     assert done.returncode == 2
     assert done.stderr == "error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--dim 9", "--dim 8 there and --dim 9 here"),
+        ("--model cbow", "--model skipgram there and --model cbow here"),
+        ("--model glove", "c.st holds a chainrule word2vec 1, not a chainrule glove 1"),
+        ("--checkpoint cut.st", "cut.st is not a complete .safetensors file"),
+        ("--checkpoint vectors.safetensors", "vectors.safetensors holds a chainrule vectors"),
+        ("--checkpoint note.st", "note.st is not a complete .safetensors file"),
+    ],
+    ids=["dim", "cbow", "glove", "cut off", "vectors", "text"],
+)
+def test_a_foreign_checkpoint_is_found_before_the_text_is_read(
+    options: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = "embed text.txt --dim 8 --epochs 1 --checkpoint c.st"
+    assert main([*command.split(), "-o", "vectors.safetensors"]) == 0
+    (folder / "cut.st").write_bytes((folder / "c.st").read_bytes()[:-1])
+    (folder / "note.st").write_text("not a checkpoint at all")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    capsys.readouterr()
+    assert main([*command.split(), "-o", "v.bin", *options.split()]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err and "give another name with --checkpoint" in captured.err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_checkpoint_of_another_text_is_found_once_it_is_read(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["embed", "text.txt", "-o", "v.bin", "-q", "--epochs", "1", "--checkpoint", "c.st"])
+        == 0
+    )
+    (folder / "other.txt").write_text("sun moon\n" * 50)
+    assert (
+        main(["embed", "other.txt", "-o", "w.bin", "-q", "--epochs", "1", "--checkpoint", "c.st"])
+        == 2
+    )
+    assert "c.st belongs to a training on another vocabulary" in capsys.readouterr().err

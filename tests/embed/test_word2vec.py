@@ -3,6 +3,7 @@
 import itertools
 import re
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from topics import COLOURS, NUMBERS, sentences
 
 from chainrule.embed import saving, training
 from chainrule.embed.encoded import EncodedCorpus, encode
+from chainrule.embed.glove import GloVe
 from chainrule.embed.training import History
 from chainrule.embed.vocabulary import Vocabulary, VocabularyError
 from chainrule.embed.word2vec import ModelError, Word2Vec
@@ -278,6 +280,13 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+class Unreadable:
+    """A text that nobody should read."""
+
+    def __iter__(self) -> Iterator[list[str]]:
+        pytest.fail("the text was read")
+
+
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "training.safetensors"
     model(epochs=1, checkpoint=path)
@@ -286,6 +295,16 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="vocabulary"):
         model([["a", "b"]] * 9, epochs=1, checkpoint=path)
     (tmp_path / "damaged").write_bytes(path.read_bytes()[:-5])
+    GloVe(sentences(), vector_size=8, epochs=1, checkpoint=tmp_path / "glove", progress=False)
+    for name, options, message in (
+        (path.name, {"vector_size": 9}, "vector_size=12 there and vector_size=9 here"),
+        (path.name, {"sg": 0}, "sg=1 there and sg=0 here"),
+        ("damaged", {}, "complete"),
+        ("glove", {}, "holds a chainrule glove 1, not a chainrule word2vec 1"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            # Found out without a look at the text.
+            model(Unreadable(), checkpoint=tmp_path / name, **options)
     with pytest.raises(CheckpointError, match="complete"):
         Word2Vec.load(tmp_path / "damaged")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainrule.cli.embed_checks import check_choices, default_destination, source_names
+from chainrule.cli.embed_models import check_checkpoint, learn
 from chainrule.cli.option_names import options_named
 from chainrule.cli.unread import also_unread
 from chainrule.embed.model import MOST
@@ -20,7 +21,6 @@ from chainrule.run import native
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from chainrule.embed.model import WordModel
     from chainrule.embed.vectors import WordVectors
 
 EPILOG = """\
@@ -227,11 +227,11 @@ def embed(
     check_choices(corpus, destination, force, choices)
     if choices["threads"] is None:
         choices["threads"] = min(os.cpu_count() or 1, MOST["workers"])
+    check_checkpoint(choices, bool(corpus))
 
     from chainrule.embed.corpus import Corpus
     from chainrule.embed.docstrings import Docstrings
     from chainrule.tabular.report import make_console
-    from chainrule.train.checkpoints import CheckpointError
 
     console = make_console()
     settings = {name: choices[name] for name in ("tokens", "lower", "column", "errors")}
@@ -247,90 +247,13 @@ def embed(
             f"model: {choices['model']}.",
             highlight=False,
         )
-    try:
-        vectors = learn(text, not quiet, bool(corpus), **choices)
-    except CheckpointError as error:
-        raise ChainruleError(
-            f"{error}; give another name with --checkpoint to begin anew"
-        ) from error
+    vectors = learn(text, not quiet, bool(corpus), choices)
     destination = _saved(vectors, destination)
     if not quiet:
         _show_neighbours(console, vectors, SHOWN if not corpus else ())
         word = next((word for word in SHOWN if word in vectors), vectors.index_to_key[-1])
         click.echo(f"{len(vectors):,} vectors of {vectors.vector_size} saved: {destination}")
         click.echo(f"To ask them: {shlex.join(['chainrule', 'similar', str(destination), word])}")
-
-
-def learn(text: Any, progress: bool, own: bool, **choices: Any) -> WordVectors:
-    """The vectors of a model by its options' names.
-
-    Args:
-        text: the corpus.
-        progress: whether to show it.
-        own: whether the text is the user's.
-        choices: the command's options.
-    """
-    model = choices["model"]
-    common = {
-        "vector_size": choices["dim"],
-        "min_count": choices["min_count"] or (5 if own else 25),
-        "seed": choices["seed"],
-    }
-    if choices["window"] is not None:
-        common["window"] = choices["window"]
-    keep = choices["keep"]
-    if model == "lsa":
-        from chainrule.embed.lsa import LSA
-
-        return LSA(text, folder=choices["cache"], **common).vectors
-    training: dict[str, Any] = {
-        "workers": choices["threads"],
-        "checkpoint": choices["checkpoint"],
-        "progress": progress,
-    }
-    if choices["epochs"] is not None or not own:
-        training["epochs"] = choices["epochs"] or 10
-    rate = choices["rate"]
-    if model == "glove":
-        from chainrule.embed.glove import GloVe
-
-        # The authors' 100 is for billions of words.
-        x_max = 100.0 if text.total > 10**9 else 10.0
-        more = {} if rate is None else {"eta": rate}
-        more["folder"] = choices["cache"]
-        return _learned(GloVe(text, x_max=x_max, **common, **training, **more), keep)
-    from chainrule.embed.word2vec import Options, Word2Vec
-
-    layer = choices["layer"]
-    final_rate = {} if rate is None else {"min_alpha": min(Options.min_alpha, rate)}
-    trained = Word2Vec(
-        text,
-        sg=int(model == "skipgram"),
-        hs=int(layer == "hierarchical"),
-        softmax=layer == "softmax",
-        negative=choices["negative"] if layer == "negative" else 0,
-        sample=choices["sample"],
-        alpha=rate,
-        share_negatives=4 if choices["fast"] else 1,
-        deterministic=choices["deterministic"],
-        **final_rate,
-        **common,
-        **training,
-    )
-    return _learned(trained, keep)
-
-
-def _learned(model: WordModel, keep: str | None) -> WordVectors:
-    """The vectors that are asked for; where Ctrl-C came first, a line that says so."""
-    history = model.history
-    if history.interrupted:
-        if not model.begun:
-            raise KeyboardInterrupt
-        click.echo(
-            f"stopped by Ctrl-C in epoch {history.epochs + 1}: the vectors are saved as they are",
-            err=True,
-        )
-    return model.vectors if keep is None else model.vectors_of(keep)
 
 
 def _saved(vectors: WordVectors, destination: Path) -> Path:

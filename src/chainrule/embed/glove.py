@@ -142,7 +142,8 @@ class GloVe(WordModel):
                 weights=weights,
                 seed=seed,
                 workers=workers,
-            )
+            ),
+            checkpoint,
         )
         self._memory, self._folder = memory, folder
         self._sides = {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from chainrule.embed import encoded, saving
+from chainrule.embed import encoded, resuming, saving
 from chainrule.embed import training as training_of
 from chainrule.embed.encoded import EncodedCorpus
 from chainrule.embed.training import History, Plan, Position, Runner
@@ -67,8 +67,9 @@ class WordModel:
     vocabulary: Vocabulary
     history: History
 
-    def _begin(self, options: Any) -> None:
+    def _begin(self, options: Any, checkpoint: str | os.PathLike[str] | None = None) -> None:
         options.check()
+        resuming.check_checkpoint(checkpoint, self.FORMAT, options)
         self.options = options
         self.vocabulary = Vocabulary([], [])
         self.history = History()
@@ -333,16 +334,8 @@ class WordModel:
     def _resume(self, path: str | os.PathLike[str]) -> None:
         """Take the place of the model in a checkpoint of the same training."""
         found = type(self).load(path)
-        # How many threads there are, and how long to train, may differ.
         o = self.options
-        theirs = replace(found.options, workers=o.workers, epochs=o.epochs)
-        if theirs != o:
-            differing = ", ".join(
-                f"{name}={value!r} there and {name}={getattr(o, name)!r} here"
-                for name, value in asdict(theirs).items()
-                if value != getattr(o, name)
-            )
-            raise CheckpointError(f"{path} belongs to another training: they differ in {differing}")
+        resuming.check_options(path, found.options, o)
         if found.vocabulary.words != self.vocabulary.words:
             raise CheckpointError(f"{path} belongs to a training on another vocabulary")
         self.__dict__.update(found.__dict__)

@@ -122,7 +122,8 @@ class UnitNorm(FallingRateModel):
                 negative=negative,
                 ns_exponent=ns_exponent,
                 epochs=epochs,
-            )
+            ),
+            checkpoint,
         )
         self._table = tables.empty_table(0, vector_size)
         if sentences is not None:

@@ -172,7 +172,7 @@ class Word2Vec(FallingRateModel):
             share_negatives=share_negatives,
             deterministic=deterministic,
         )
-        self._begin(options)
+        self._begin(options, checkpoint)
         self._input = self._output = tables.empty_table(0, vector_size)
         if sentences is not None:
             self.build_vocab(sentences)

@@ -248,6 +248,17 @@ def read_arrays(
     Raises:
         CheckpointError: where the file is missing, damaged, or of another kind.
     """
+    return _read(path, format_name, True)
+
+
+def read_header(path: str | os.PathLike[str], format_name: str) -> dict[str, Any]:
+    """The header of such a file alone, its arrays unread; errors are those of ``read_arrays``."""
+    return _read(path, format_name, False)[1]
+
+
+def _read(
+    path: str | os.PathLike[str], format_name: str, with_arrays: bool
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
@@ -255,7 +266,8 @@ def read_arrays(
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys() if with_arrays else ()
+            arrays = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             f"{path} is not a complete .safetensors file ({error}); was it cut off, or is it of "
