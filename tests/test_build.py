@@ -147,6 +147,24 @@ def test_zig_compiles_for_every_machine_of_the_family(no_compiler: Any, tmp_path
     assert "-m ziglang c++ -target x86_64-linux-gnu" in wrapper.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("split", [True, False], ids=["as in Debian", "in one folder"])
+def test_zig_finds_the_half_of_pythons_headers_that_debian_keeps_apart(
+    no_compiler: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, split: bool
+) -> None:
+    include = tmp_path / "include of this machine"
+    headers = include / "x86_64-linux-gnu" / "python3.13" if split else include / "python3.13"
+    headers.mkdir(parents=True)
+    (headers / "pyconfig.h").touch()
+    variables = {"MULTIARCH": "x86_64-linux-gnu"}
+    stand_in = SimpleNamespace(
+        get_path=lambda name: str(include / "python3.13"), get_config_var=variables.get
+    )
+    monkeypatch.setattr(no_compiler.compilers, "sysconfig", stand_in)
+    entries = no_compiler.compilers.Compiler("ziglang", "zig").cmake_entries(tmp_path / "tools")
+    wrapper = Path(entries["CMAKE_CXX_COMPILER"]).read_text(encoding="utf-8")
+    assert (f"-idirafter '{include}'" in wrapper) == split
+
+
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [("0", "CHAINRULE_NATIVE=0"), ("", r"no C\+\+20 compiler found, and .* ziglang")],

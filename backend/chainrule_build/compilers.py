@@ -166,7 +166,7 @@ def _zig_entries(folder: Path) -> dict[str, str]:
     entries = {"CMAKE_TRY_COMPILE_TARGET_TYPE": "STATIC_LIBRARY"}
     programs = {"CMAKE_CXX_COMPILER": "c++", "CMAKE_AR": "ar", "CMAKE_RANLIB": "ranlib"}
     for variable, name in programs.items():
-        options = f"-target {zig_target()}" if name == "c++" else ""
+        options = _zig_options() if name == "c++" else ""
         if sys.platform == "win32":
             script = folder / f"zig-{name}.cmd"
             text = f'@"{sys.executable}" -m ziglang {name} {options} %*\n'
@@ -179,3 +179,15 @@ def _zig_entries(folder: Path) -> dict[str, str]:
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         entries[variable] = str(script.resolve())
     return entries
+
+
+def _zig_options() -> str:
+    """The target and, in Debian, where the half of Python's headers is that depends on it.
+
+    Other compilers look there unasked. Zig shall do so last, after its own C library's headers.
+    """
+    options = ["-target", str(zig_target())]
+    include, machine = Path(sysconfig.get_path("include")), sysconfig.get_config_var("MULTIARCH")
+    if machine and (include.parent / machine / include.name / "pyconfig.h").is_file():
+        options += ["-idirafter", str(include.parent)]
+    return shlex.join(options)
