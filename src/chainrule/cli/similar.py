@@ -25,7 +25,8 @@ Examples:
 
 VECTORS is a file of word2vec (text or binary), GloVe or fastText (.vec), a .npy file with its
 .vocab beside it, .safetensors (of vectors or a model), .parquet, or the .tsv of the Embedding
-Projector. Where a word has no vector, the nearest spellings are named.
+Projector; text and word2vec's binary form also compressed (.gz, .bz2, .xz, .zst). Where a word
+has no vector, the nearest spellings are named.
 """
 
 

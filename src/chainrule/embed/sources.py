@@ -13,21 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.embed.columns import TABLES, column_pieces
+from chainrule.embed.compression import ENDINGS, compression_of, uncompressed
 from chainrule.errors import ChainruleError
 
 # Bytes that are read at a time.
 CHUNK = 1 << 20
 SPACES = b" \n\t\r\x0b\x0c"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# How compressed files begin.
-MAGIC = {
-    b"\x1f\x8b\x08": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-}
-# What bzip2 writes behind "BZh" and the size of its blocks; a text may begin with "BZh" as well.
-BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 
 
 class SourceError(ChainruleError, ValueError):
@@ -171,7 +163,7 @@ def table_kind(path: Path) -> str | None:
     ('.csv', None)
     """
     endings = [ending.lower() for ending in path.suffixes[-2:]]
-    if endings and endings[-1] in (".gz", ".bz2", ".xz", ".zst"):
+    if endings and endings[-1] in ENDINGS:
         endings.pop()
     return endings[-1] if endings and endings[-1] in TABLES else None
 
@@ -200,44 +192,17 @@ def _paths_of(source: str | os.PathLike[str]) -> list[Path]:
 @contextmanager
 def _opened(path: Path | None, name: str) -> Iterator[tuple[Any, Any]]:
     """A file's uncompressed bytes, and the file on the disk."""
-    import bz2
-    import gzip
-    import lzma
-    import zlib
+
+    def damaged(why: str) -> SourceError:
+        return SourceError(f"{name} is damaged: {why}")
 
     raw: Any = sys.stdin.buffer if path is None else open(path, "rb")  # noqa: SIM115
     try:
-        kind = _compression(raw)
-        if kind == "gzip":
-            stream: Any = gzip.GzipFile(fileobj=raw)
-        elif kind == "bzip2":
-            stream = bz2.BZ2File(raw)
-        elif kind == "xz":
-            stream = lzma.LZMAFile(raw)  # noqa: SIM115
-        elif kind == "zstd":
-            import pyarrow as pa
-
-            stream = pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd")
-        else:
-            stream = raw
-        try:
+        with uncompressed(raw, compression_of(raw), damaged) as stream:
             yield stream, raw
-        except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
-            # Errors of the disk have a number; others of these come from what decompresses.
-            if not kind or isinstance(error, ChainruleError) or getattr(error, "errno", None):
-                raise
-            raise SourceError(f"{name} is damaged: it is {kind} at first, but {error}") from error
     finally:
         if path is not None:
             raw.close()
-
-
-def _compression(raw: Any) -> str | None:
-    head = raw.peek(16)[:16]
-    for magic, kind in MAGIC.items():
-        if head.startswith(magic) and (kind != "bzip2" or head[4:10] in BZIP2_BLOCKS):
-            return kind
-    return None
 
 
 def _cut(

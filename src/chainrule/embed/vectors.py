@@ -64,6 +64,10 @@ class WordVectors(GensimNames):
     ) -> Self:
         """Read vectors from a file; those of .npy and .safetensors files stay there, mapped.
 
+        A file of text or of word2vec's binary form may be compressed by gzip, bzip2, xz or
+        Zstandard. It is unpacked whole into a temporary file first, also with a ``limit``; lines
+        and offsets in errors are those of what it holds.
+
         Args:
             path: of the file; of a pair, the file with the numbers.
             format: word2vec, word2vec-binary, glove, fasttext, numpy, safetensors, parquet or
@@ -75,6 +79,7 @@ class WordVectors(GensimNames):
 
         Raises:
             VectorsError: naming the line or offset at which a file is not what it should be.
+            StoreError: where there is no room for a compressed file's contents.
 
         >>> import tempfile
         >>> path = tempfile.mkdtemp() + "/small.bin"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib import import_module
 from pathlib import Path as FilePath
 from typing import Any
 
 from chainrule.embed.formats.table import Path, Policy, VectorTable, mapped
+from chainrule.embed.formats.unpacking import beginning, kind_of, plain_name
 from chainrule.embed.vector_errors import VectorsError
 
 # The module of each form.
@@ -33,20 +35,24 @@ ENDINGS = {
     ".parquet": "parquet",
     ".tsv": "projector",
 }
-COMPRESSED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\x03\x04": "zip",
-}
+# Read from a compressed file too; the others are taken in parts, from wherever they lie.
+UNPACKED = ("word2vec", "word2vec-binary", "glove", "fasttext")
 # Where forms of text are told apart, within the first line or two.
 LOOKED_AT = 1 << 20
 
 
 def read(path: Path, form: str | None, policy: Policy) -> VectorTable:
-    """Read a file in a form that is given or found."""
-    table: VectorTable = _module(form or found_form(path)).read(path, policy)
+    """Read a file in a form that is given or found; it may be compressed where it is one of text,
+    or word2vec's binary one.
+
+    Raises:
+        VectorsError: for a file that is compressed and of another form.
+    """
+    form = form or found_form(path)
+    module = _module(form)
+    if form not in UNPACKED and FilePath(path).is_file() and (kind := kind_of(path)):
+        raise VectorsError(f"{path} is {form} compressed with {kind}: decompress it first")
+    table: VectorTable = module.read(path, policy)
     return table
 
 
@@ -92,6 +98,10 @@ def write(path: Path, form: str | None, table: VectorTable) -> None:
         form = form_named(path, ", or give format=")
     if not len(table.words) or not table.vectors.shape[1]:
         raise VectorsError(f"{path}: there are no vectors to write")
+    if plain_name(path) != FilePath(path):
+        raise VectorsError(
+            f"{path}: vectors are not compressed when they are written; call it {plain_name(path)}"
+        )
     _module(form).write(path, table)
 
 
@@ -105,16 +115,18 @@ def found_form(path: Path) -> str:
     """The form of a file, by what it begins with.
 
     Raises:
-        VectorsError: for a form that is not known, or compressed.
+        VectorsError: for a form that is not known, or a file that is damaged.
     """
     from chainrule.embed.formats.lines import SIZES
     from chainrule.embed.formats.plain import NUMBER
 
-    with mapped(path) as data:
-        head, size = data[:LOOKED_AT], len(data)
-    for magic, name in COMPRESSED.items():
-        if head.startswith(magic):
-            raise VectorsError(f"{path} is compressed with {name}: decompress it first")
+    if FilePath(path).is_file() and kind_of(path):
+        head, size = beginning(path, LOOKED_AT), sys.maxsize
+    else:
+        with mapped(path) as data:
+            head, size = data[:LOOKED_AT], len(data)
+    if head.startswith(b"PK\x03\x04"):
+        raise VectorsError(f"{path} is an archive of zip: take the file of vectors out of it first")
     if head.startswith(b"\x93NUMPY"):
         return "numpy"
     if head.startswith(b"PAR1"):
@@ -123,7 +135,7 @@ def found_form(path: Path) -> str:
         return "safetensors"
     first, _, rest = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
     fields = first.split()
-    if FilePath(path).suffix.lower() == ".tsv" and all(map(NUMBER.fullmatch, fields)):
+    if plain_name(path).suffix.lower() == ".tsv" and all(map(NUMBER.fullmatch, fields)):
         return "projector"
     if SIZES.fullmatch(first) and len(first) < 100:
         line = rest.partition(b"\n")[0].rstrip(b"\r").replace(b"\t", b" ")
@@ -133,7 +145,7 @@ def found_form(path: Path) -> str:
         )
         if not text:
             return "word2vec-binary"
-        return "fasttext" if FilePath(path).suffix == ".vec" else "word2vec"
+        return "fasttext" if plain_name(path).suffix == ".vec" else "word2vec"
     if len(fields) > 1 and NUMBER.fullmatch(fields[-1]):
         return "glove"
     raise VectorsError(

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.embed.formats.unpacking import Path, unpacked
 from chainrule.embed.vector_errors import VectorsError
 
 ERRORS = ("strict", "replace", "backslashreplace", "ignore")
 DUPLICATES = ("refuse", "first")
-
-Path = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +144,10 @@ def check_words(path: Path, words: Sequence[str], forbidden: str, what: str) -> 
 
 @contextmanager
 def mapped(path: Path) -> Iterator[mmap.mmap]:
-    """The bytes of a file, without reading them into memory.
+    """The bytes of a file, or of what a compressed one holds, without reading them into memory.
 
     Raises:
-        VectorsError: for what is no file, or an empty one.
+        VectorsError: for what is no file, or an empty one, or damaged.
     """
     if not os.path.exists(path):
         raise VectorsError(f"{path}: there is no such file")
@@ -157,7 +156,8 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
     if os.path.getsize(path) == 0:
         raise VectorsError(f"{path} is empty")
     with (
-        open(path, "rb") as file,
+        open(path, "rb") as packed,
+        unpacked(path, packed) as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
         if hasattr(mmap, "MADV_SEQUENTIAL"):
