@@ -171,6 +171,13 @@ def test_seeds_and_threads() -> None:
     assert threads == pytest.approx(model(epochs=5).history.losses[-1], rel=0.1)
 
 
+def test_the_same_bits_however_many_threads_there_are() -> None:
+    text = sentences() * 20  # Several pieces, so that threads have something to do side by side.
+    one, many = (model(text, epochs=2, deterministic=True, workers=w) for w in (1, 4))
+    assert one.table().tobytes() == many.table().tobytes()
+    assert one.history.losses == many.history.losses
+
+
 class Stop(Exception):
     pass
 

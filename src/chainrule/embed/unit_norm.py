@@ -33,6 +33,7 @@ class Options:
     negative: int = 5
     ns_exponent: float = 0.75
     epochs: int = 5
+    deterministic: bool = False
 
     def check(self) -> None:
         """Raise ``ModelError`` for what cannot be."""
@@ -68,13 +69,14 @@ class UnitNorm(FallingRateModel):
         min_count: rarer words are left out.
         sample: words more frequent than about this share of the text are thinned out.
         seed: of all that is random. One thread gives the same bits for the same seed.
-        workers: threads; several change the same table without locks, and there is no mode in which
-            they give the same bits twice: for those take one thread.
+        workers: threads; several change the same table without locks.
         min_alpha: the rate at the end.
         contrast: see above; 0 for the lecture's model.
         negative: words drawn at random for each word.
         ns_exponent: they are drawn in proportion to count**ns_exponent.
         epochs: passes over the text.
+        deterministic: whether a seed gives the same bits whatever ``workers`` is: one thread does
+            all the work then.
         callbacks, checkpoint, progress: as for ``Word2Vec``.
 
     Attributes:
@@ -105,6 +107,7 @@ class UnitNorm(FallingRateModel):
         negative: int = 5,
         ns_exponent: float = 0.75,
         epochs: int = 5,
+        deterministic: bool = False,
         callbacks: Callbacks = (),
         checkpoint: str | os.PathLike[str] | None = None,
         progress: bool = True,
@@ -122,6 +125,7 @@ class UnitNorm(FallingRateModel):
                 negative=negative,
                 ns_exponent=ns_exponent,
                 epochs=epochs,
+                deterministic=deterministic,
             ),
             checkpoint,
         )
@@ -192,7 +196,8 @@ class UnitNorm(FallingRateModel):
             paths=False,
             node_offset=0,
         )
-        settings = Settings(drawing, unit_norm=True, contrast=o.contrast, workers=o.workers)
+        workers = 1 if o.deterministic else o.workers
+        settings = Settings(drawing, unit_norm=True, contrast=o.contrast, workers=workers)
         frozen = self._frozen.get("input")
         material = Material(
             corpus,
