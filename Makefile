@@ -14,6 +14,9 @@ WORKERS ?= 2
 # The benchmarks have one of their own, with the libraries that chainrule is compared with.
 VENV_BENCH ?= .venv-bench
 
+# And so has the installed wheel, whose files are not those of src/.
+VENV_WHEEL ?= .venv-wheel
+
 # Elsewhere a native core that cannot be built is done without.
 ifneq ($(filter native,$(MAKECMDGOALS)),)
 export CHAINRULE_NATIVE ?= 1
@@ -115,6 +118,20 @@ native: $(VENV)/.dev $(VENV)/.native ## build the native core after a change in 
 test: $(VENV)/.dev $(VENV)/.native ## run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+.PHONY: test-wheel
+test-wheel: ## build the wheel, install it into an environment of its own and run the tests on that copy
+	@PYTHONPATH= $(MAKE) --no-print-directory VENV=$(VENV_WHEEL) test-installed
+
+# Uninstalled first, or pip would keep an older wheel of the same version.
+.PHONY: test-installed
+test-installed: $(VENV)/.created
+	@rm -rf build/wheel
+	@echo "Building the wheel and installing it with chainrule[dev] into $(VENV): some minutes"
+	@$(QUIET) $(BIN)/python -m pip wheel --quiet --no-input --no-deps --wheel-dir build/wheel .
+	@$(QUIET) $(BIN)/python -m pip uninstall --quiet --yes chainrule
+	@$(QUIET) $(BIN)/python -m pip install --quiet --no-input "$$(echo build/wheel/*.whl)[dev]"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
 .PHONY: lint
 lint: $(VENV)/.dev ## check style, format and types
 	@$(BIN)/clang-format --dry-run --Werror $(CPP)
@@ -186,6 +203,6 @@ check: test lint doctest examples ## everything that is checked before a change 
 
 .PHONY: clean
 clean: ## remove the environments, caches and built files
-	@for folder in $(VENV) $(VENV_BENCH); do if [ -e $$folder/pyvenv.cfg ]; then rm -rf $$folder; fi; done
+	@for folder in $(VENV) $(VENV_BENCH) $(VENV_WHEEL); do if [ -e $$folder/pyvenv.cfg ]; then rm -rf $$folder; fi; done
 	@rm -rf build dist src/chainrule/*.so src/chainrule/*.pyd .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find backend src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
