@@ -64,7 +64,7 @@ define build_native
 if PYTHONPATH=backend $(BIN)/python -m chainrule_build --check 2>/dev/null; then \
 	PYTHONPATH=backend $(BIN)/python -m chainrule_build || exit 1; \
 else \
-	echo "Building the native core with tools from the package index: two minutes or so"; \
+	echo "Building the native core with tools from the package index: some minutes"; \
 	$(call install,,--no-deps); \
 fi; \
 touch $(VENV)/.native
@@ -89,12 +89,12 @@ $(VENV)/.created: force
 	@[ -e $@ ] || touch $@
 
 $(VENV)/.demo: pyproject.toml $(VENV)/.created
-	@echo "Installing chainrule[demo] into $(VENV): a minute or so, once; three where a C++ compiler is fetched"
+	@echo "Installing chainrule[demo] into $(VENV): a minute or so, once; some more where a C++ compiler is fetched"
 	@$(call install,[demo])
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.created
-	@echo "Installing chainrule[dev] into $(VENV): a minute or so, once; three where a C++ compiler is fetched"
+	@echo "Installing chainrule[dev] into $(VENV): a minute or so, once; some more where a C++ compiler is fetched"
 	@$(call install,[dev])
 	@touch $@ $(VENV)/.demo
 
