@@ -62,7 +62,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run([*BUILD, "--sdist", "--outdir", str(dist), str(ROOT)], cwd=dist)
     (path,) = dist.glob("chainrule-*.tar.gz")
     with tarfile.open(path) as packed:
-        packed.extractall(dist, filter="data")
+        # Not an argument: Python 3.11.2, which is Debian's, has no filters yet.
+        packed.extraction_filter = getattr(tarfile, "data_filter", None)
+        packed.extractall(dist)
     (folder,) = (path for path in dist.iterdir() if path.is_dir())
     return folder
 
