@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,20 @@ def seconds_of(cell: Mapping[str, Any], name: str, kind: str, part: str = "") ->
     return Series(found["wall"], found["cpu"]).median(kind) if found["wall"] else None
 
 
+def times_as_long(cell: Mapping[str, Any], name: str, kind: str, part: str = "") -> float | None:
+    """How many times as long as chainrule, or as a part of it, another contestant takes.
+
+    The median of the ratios within rounds: a machine that slows down slows both sides of one.
+    """
+    if name not in cell or OURS not in cell:
+        return None
+    ours = cell[OURS][part] if part else cell[OURS]
+    if not ours[kind]:
+        return None
+    rounds = zip(cell[name][kind], ours[kind], strict=True)
+    return statistics.median(theirs / own for theirs, own in rounds)
+
+
 def times_table(title: str, trainings: Trainings, kind: str) -> Table:
     """The time of a step of all contestants."""
     names = [e.name for e in ROSTER if any(e.name in cell for cell in trainings.values())]
@@ -81,9 +96,8 @@ def ratios_table(title: str, trainings: Trainings, kind: str) -> Table:
     names = [e.name for e in ROSTER[1:] if any(e.name in cell for cell in trainings.values())]
     table = Table(title, ["work", "optimiser", *names])
     for (work, optimiser), cell in trainings.items():
-        ours = seconds_of(cell, OURS, kind)
-        times = [seconds_of(cell, name, kind) for name in names]
-        shown = ["-" if t is None or ours is None else f"{t / ours:.3g}x" for t in times]
+        ratios = [times_as_long(cell, name, kind) for name in names]
+        shown = ["-" if ratio is None else f"{ratio:.3g}x" for ratio in ratios]
         table.rows.append([work, OPTIMISERS[optimiser], *shown])
     return table
 
@@ -94,33 +108,30 @@ def targets_table(one: Trainings, several: Trainings, cold: Mapping[str, Any] | 
     table = Table("Targets", columns)
     for target in TARGETS:
         for optimiser in target.optimisers:
-            cell = one.get((target.work, optimiser))
-            ours = seconds_of(cell, OURS, "cpu") if cell else None
+            cell = one.get((target.work, optimiser), {})
             names = PEERS if target.against == BEST else [target.against]
-            times = [seconds_of(cell, name, "cpu") for name in names] if cell else []
-            others = [time for time in times if time is not None]
-            if cell is None or ours is None or not others:
+            ratio = _least(times_as_long(cell, name, "cpu") for name in names)
+            core = _least(times_as_long(cell, name, "cpu", "inner") for name in names)
+            if ratio is None:
                 continue
-            ratio = min(others) / ours
-            core = seconds_of(cell, OURS, "cpu", "inner")
-            shown = f"{min(others) / core:.2f}x" if core else "-"
+            shown = "-" if core is None else f"{core:.2f}x"
             table.rows.append([
                 target.work, OPTIMISERS[optimiser], target.against, f"{target.ratio:.3g}x",
                 f"{ratio:.2f}x", shown, _verdict(ratio >= target.ratio),
             ])  # fmt: skip
     for (work, optimiser), cell in several.items():
-        single = seconds_of(cell, ONE_THREAD, "wall")
-        ours = seconds_of(cell, OURS, "wall")
-        if single is not None and ours is not None:
+        ratio = times_as_long(cell, ONE_THREAD, "wall")
+        if ratio is not None:
             table.rows.append([
                 f"{work}, all cores", OPTIMISERS[optimiser], "itself with one thread", "1x",
-                f"{single / ours:.2f}x", "-", _verdict(single / ours >= 1 / TIE),
+                f"{ratio:.2f}x", "-", _verdict(ratio >= 1 / TIE),
             ])  # fmt: skip
     table.rows += _cold_rows(cold)
     table.notes.append(
         "Measured: the time of the other over that of chainrule's `fit`, processor time with one "
         "thread, wall time with all cores; core alone: over that of its loop without Python's part "
-        f"of an epoch. Against itself, up to {TIE - 1:.0%} is a tie."
+        "of an epoch; medians of the ratios within rounds. Against itself, up to "
+        f"{TIE - 1:.0%} is a tie."
     )
     return table
 
@@ -137,6 +148,10 @@ def _cold_rows(cold: Mapping[str, Any] | None) -> list[list[str]]:
             against = f"import of {name}"
             rows.append(["cold start", "Adam", against, "1x", f"{other / ours:.2f}x", "-", verdict])
     return rows
+
+
+def _least(ratios: Iterable[float | None]) -> float | None:
+    return min((ratio for ratio in ratios if ratio is not None), default=None)
 
 
 def _verdict(met: bool) -> str:

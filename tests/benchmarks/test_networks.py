@@ -12,7 +12,7 @@ import pytest
 from harness.workers import HERE
 from peers import mnist
 from peers.measure import Disagreement, _difference
-from peers.report import targets_table
+from peers.report import targets_table, times_as_long
 from peers.roster import ONE_THREAD, OURS, ROSTER
 from peers.work import WORKS, Material, make_material
 
@@ -102,6 +102,15 @@ def test_targets_are_met_or_missed():
         ("MNIST", "Adam", "OpenBLAS products", "0.909x", "met"),
         ("wide, all cores", "SGD", "itself with one thread", "1x", "missed"),
     ]
+
+
+def test_a_round_in_which_the_machine_was_slow_for_all_changes_no_ratio():
+    steady, disturbed = ([1.0, 1.0, 1.0], [3.0, 3.0, 3.0]), ([1.0, 2.0, 9.0], [3.0, 6.0, 27.0])
+    for ours, theirs in (steady, disturbed):
+        found = {OURS: {"cpu": ours, "inner": {"cpu": []}}, "JAX": {"cpu": theirs}}
+        assert times_as_long(found, "JAX", "cpu") == 3.0
+        assert times_as_long(found, "JAX", "cpu", "inner") is None
+        assert times_as_long(found, "PyTorch", "cpu") is None
 
 
 class TestImages:
