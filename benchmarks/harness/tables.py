@@ -96,9 +96,19 @@ def publish(
     for table in tables:
         print(f"\n{table.text()}")
     if path and found:
-        latest = max(found, key=lambda cell: str(cell["date"]))
-        head = heading(latest["about"], command, [cell["date"] for cell in found])
+        in_order = sorted(found, key=lambda cell: str(cell["date"]))
+        about = {**in_order[-1]["about"], "versions": _versions(in_order)}
+        head = heading(about, command, [cell["date"] for cell in found])
         write_section(path, name, "\n\n".join([head, *(t.markdown() for t in tables)]))
+
+
+def _versions(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Of each library all versions that cells were measured with, the first one first."""
+    seen: dict[str, dict[str, None]] = {}
+    for cell in found:
+        for name, version in cell["about"]["versions"].items():
+            seen.setdefault(name, {})[version] = None
+    return {name: " and ".join(versions) for name, versions in seen.items()}
 
 
 def write_section(path: Path, name: str, text: str) -> None:

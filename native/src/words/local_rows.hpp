@@ -37,27 +37,18 @@ public:
     float* start() const { return start_; }
     const std::uint8_t* frozen() const { return frozen_ ? local_frozen_.data() : nullptr; }
 
-    // Turns the copies into what they have gained, while the table is as it was.
-    void subtract() {
-        for (std::size_t i = 0; i < rows_.size(); ++i) {
-            const float* row = table_ + rows_[i] * stride_;
-            float* copy = start_ + static_cast<std::int64_t>(i) * stride_;
-            for (std::int64_t d = 0; d < stride_; ++d) copy[d] -= row[d];
-        }
+    // The copy of a row and how often it was used; null where it was not copied.
+    const float* copy_of(std::int32_t row, float& uses) const {
+        const std::int32_t place = place_[static_cast<std::size_t>(row)];
+        if (place < 0) return nullptr;
+        uses = uses_[static_cast<std::size_t>(place)];
+        return start_ + place * stride_;
     }
 
-    // Calls function(row, uses, gains) for the rows of which `part` of `parts` takes care.
-    template <class Function>
-    void for_each(std::int32_t part, std::int32_t parts, Function function) const {
-        for (std::size_t i = 0; i < rows_.size(); ++i)
-            if (rows_[i] / neighbours % parts == part)
-                function(rows_[i], uses_[i], start_ + static_cast<std::int64_t>(i) * stride_);
-    }
+    // The rows that were copied.
+    const std::vector<std::int32_t>& rows() const { return rows_; }
 
 private:
-    // So many rows after one another are one thread's: what is counted of them shares cache lines.
-    static constexpr std::int32_t neighbours = 16;
-
     void forget() {
         for (std::int32_t row : rows_) place_[static_cast<std::size_t>(row)] = -1;
         rows_.clear();

@@ -135,12 +135,6 @@ Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Dra
                 std::make_unique<OwnRows>(tables.output, output_rows - count, count, tables.stride);
         }
     }
-    if (!in_rounds_) return;
-    for (Sums* sums : {&input_sums_, &output_sums_}) {
-        const std::int64_t rows = sums == &input_sums_ ? vocabulary.size : output_rows;
-        sums->uses.resize(static_cast<std::size_t>(rows));
-        sums->ways.resize(static_cast<std::size_t>(rows));
-    }
 }
 
 std::int64_t Training::pieces() const { return (corpus_.words + piece_ - 1) / piece_; }
@@ -211,41 +205,53 @@ std::int64_t Training::run_rounds(const Stretch& stretch, std::int64_t first) {
         for_each_worker(little, [&](Worker& worker, int i) {
             if (first + i < last) descend_piece(worker, stretch, first + i);
         });
-        for_each_worker(little, [&](Worker& worker, int i) {
-            if (first + i < last) worker.input->subtract(), worker.output->subtract();
-        });
         for_each_worker(little, [&](Worker&, int part) {
-            add_gains(&Worker::input, tables_.input, input_sums_, input_ways, part, last - first);
-            add_gains(&Worker::output, tables_.output, output_sums_, output_ways, part,
-                      last - first);
+            add_gains(&Worker::input, tables_.input, input_ways, part, last - first);
+            add_gains(&Worker::output, tables_.output, output_ways, part, last - first);
         });
         first = last;
     } while (first < pieces() && Clock::now() < stretch.end);
     return first;
 }
 
-// The part of the tables' rows that one thread adds.
-void Training::add_gains(std::unique_ptr<LocalRows> Worker::* copies, float* table, Sums& sums,
+// Adds what the copies of the first `count` workers gained to the rows that are this part's.
+void Training::add_gains(std::unique_ptr<LocalRows> Worker::* copies, float* table,
                          const Ways& ways, std::int32_t part, std::int64_t count) {
     const auto parts = static_cast<std::int32_t>(workers_.size());
-    const auto for_each = [&](auto function) {
-        for (std::int64_t w = 0; w < count; ++w)
-            ((*workers_[static_cast<std::size_t>(w)]).*copies)->for_each(part, parts, function);
+    const auto copies_of = [&](std::int64_t w) -> const LocalRows& {
+        return *((*workers_[static_cast<std::size_t>(w)]).*copies);
     };
-    const std::int64_t stride = tables_.stride;
-    for_each([&](std::int32_t row, float uses, const float*) {
-        sums.uses[static_cast<std::size_t>(row)] += uses;
-        sums.ways[static_cast<std::size_t>(row)] += ways.after(uses);
-    });
-    for_each([&](std::int32_t row, float, const float* gains) {
-        const auto i = static_cast<std::size_t>(row);
-        const float scale = ways.scale(sums.uses[i], sums.ways[i]);
-        float* const to = table + row * stride;
-        for (std::int64_t d = 0; d < stride; ++d) to[d] += scale * gains[d];
-    });
-    for_each([&](std::int32_t row, float, const float*) {
-        sums.uses[static_cast<std::size_t>(row)] = sums.ways[static_cast<std::size_t>(row)] = 0.0f;
-    });
+    std::vector<const float*> found(static_cast<std::size_t>(count));
+    for (std::int64_t w = 0; w < count; ++w) {
+        for (const std::int32_t row : copies_of(w).rows()) {
+            if (row % parts != part) continue;
+            float uses = 0.0f, all_uses = 0.0f, summed = 0.0f;
+            // Whoever copied a row first takes care of it.
+            bool is_first = true;
+            for (std::int64_t u = 0; u < w && is_first; ++u)
+                is_first = !copies_of(u).copy_of(row, uses);
+            if (!is_first) continue;
+            std::size_t number = 0;
+            for (std::int64_t u = w; u < count; ++u) {
+                const float* const copy = copies_of(u).copy_of(row, uses);
+                if (!copy) continue;
+                found[number++] = copy;
+                all_uses += uses;
+                summed += ways.after(uses);
+            }
+            float* const to = table + row * tables_.stride;
+            if (number == 1) {
+                std::copy(found[0], found[0] + tables_.stride, to);
+                continue;
+            }
+            const float scale = ways.scale(all_uses, summed);
+            for (std::int64_t d = 0; d < tables_.stride; ++d) {
+                float gain = 0.0f;
+                for (std::size_t n = 0; n < number; ++n) gain += found[n][d] - to[d];
+                to[d] += scale * gain;
+            }
+        }
+    }
 }
 
 void Training::descend_piece(Worker& worker, const Stretch& stretch, std::int64_t piece) {

@@ -99,7 +99,8 @@ class Word2Vec(FallingRateModel):
             for each word of a mean, a share of it for each word of a sum.
         share_negatives: windows in a row that share their negatives; 4 is the fast mode.
         deterministic: whether several threads too always give the same bits. They then work in
-            rounds on copies of rows, and two of them need about as long as one alone.
+            rounds on copies of rows, and two of them need about twice as long as one alone, whose
+            bits are always the same.
         callbacks: called with the ``History`` after each epoch; one that returns True ends it.
         checkpoint: a file, written after each epoch and at Ctrl-C; where it exists, training goes
             on from it and ends as if it had never stopped.

@@ -69,16 +69,11 @@ private:
         Clock::time_point end;
     };
 
-    // Of each row in a round: all its uses, and how far each thread has come with it.
-    struct Sums {
-        std::vector<float> uses, ways;
-    };
-
     template <class Function>
     void for_each_worker(double seconds, Function function);
     std::int64_t run_rounds(const Stretch& stretch, std::int64_t first);
-    void add_gains(std::unique_ptr<LocalRows> Worker::* copies, float* table, Sums& sums,
-                   const Ways& ways, std::int32_t part, std::int64_t count);
+    void add_gains(std::unique_ptr<LocalRows> Worker::* copies, float* table, const Ways& ways,
+                   std::int32_t part, std::int64_t count);
     void descend_piece(Worker& worker, const Stretch& stretch, std::int64_t piece);
 
     Corpus corpus_;
@@ -88,7 +83,6 @@ private:
     Descend descend_;
     bool in_rounds_;
     Pairs pairs_;
-    Sums input_sums_, output_sums_;
     std::vector<std::unique_ptr<Worker>> workers_;
 };
 
