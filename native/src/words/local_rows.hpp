@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "aligned.hpp"
 #include "chainrule/words/kernels.hpp"
 
 namespace chainrule::words {
@@ -69,8 +70,7 @@ private:
     void copy_rows() {
         const std::size_t size = rows_.size() * static_cast<std::size_t>(stride_);
         if (memory_.size() < size + 16) memory_.resize(size + 16);
-        start_ = memory_.data();
-        start_ += (64 - reinterpret_cast<std::uintptr_t>(start_) % 64) % 64 / sizeof(float);
+        start_ = aligned(memory_.data());
         local_frozen_.clear();
         for (std::size_t i = 0; i < rows_.size(); ++i) {
             const float* row = table_ + rows_[i] * stride_;

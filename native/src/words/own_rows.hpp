@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "aligned.hpp"
 #include "gains.hpp"
 
 namespace chainrule::words {
@@ -17,8 +18,7 @@ public:
         : table_(table + first * stride), first_(first), stride_(stride),
           size_(static_cast<std::size_t>(count * stride)), memory_(2 * size_ + 16),
           uses_(static_cast<std::size_t>(count)) {
-        copies_ = memory_.data();
-        copies_ += (64 - reinterpret_cast<std::uintptr_t>(copies_) % 64) % 64 / sizeof(float);
+        copies_ = aligned(memory_.data());
         before_ = copies_ + size_;
     }
 

@@ -6,6 +6,7 @@
 
 #include "../denormals.hpp"
 #include "../thread_pool.hpp"
+#include "aligned.hpp"
 #include "chainrule/cpu.hpp"
 #include "gains.hpp"
 #include "local_rows.hpp"
@@ -66,8 +67,7 @@ WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int6
     pointers_.resize(static_cast<std::size_t>(2 * limits.rows + 2 * targets + share));
     blocks_.resize(static_cast<std::size_t>(blocks));
     // Rows begin at a line of the cache.
-    float* free = numbers_.data();
-    free += (64 - reinterpret_cast<std::uintptr_t>(free) % 64) % 64 / sizeof(float);
+    float* free = aligned(numbers_.data());
     const auto take = [&free](std::int64_t count) {
         float* const taken = free;
         free += count;
