@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "extent.hpp"
+#include "prefetch.hpp"
 #include "steps.hpp"
 
 namespace chainrule {
@@ -49,6 +50,10 @@ public:
         for (int64_t left = length_; left > 0; --left) {
             if (left == 1)
                 for (const Carry& carry : recorded_) base_[carry.after] = carry.last.in(frame);
+            if (left > ahead)
+                for (const Moving& moving : moving_)
+                    for (int64_t line = 0; line < moving.asked; line += 64)
+                        CHAINRULE_PREFETCH(base_[moving.buffer] + ahead * moving.bytes + line);
             for (auto& step : steps_) {
                 step->run(inner);
                 if (inner.stopped) {
@@ -70,6 +75,7 @@ private:
         size_t buffer;
         Place place;
         int64_t bytes;  // from one step to the next
+        int64_t asked;  // of an entry, bytes that are fetched beforehand
     };
     struct Carry {
         size_t before, after;  // buffers of the body
@@ -77,6 +83,10 @@ private:
         size_t bytes;
         int64_t entry_bytes;  // of the history, from one step to the next
     };
+
+    // Short entries of many sequences are more streams than a processor follows by itself, and long
+    // ones need no help.
+    static constexpr int64_t ahead = 2, longest_asked = 1024;
 
     void bind(const Description& d, const Op& op, size_t buffer) {
         const int64_t* row = op.ints.data() + scan_ints + 4 * buffer;
@@ -90,15 +100,15 @@ private:
             const int64_t bytes = slot.strides[0] * item_size(slot.dtype);
             return backwards_ ? -bytes : bytes;
         };
+        const auto moves = [&](const Slot& slot) {
+            const int64_t bytes = move(slot), size = slot.strides[0] * item_size(slot.dtype);
+            moving_.push_back({buffer, Place(slot), bytes, size <= longest_asked ? size : 0});
+        };
         switch (static_cast<Binding>(row[0])) {
             case Binding::whole: fixed_.push_back({buffer, Place(operand(1))}); break;
             case Binding::workspace: fixed_.push_back({buffer, Place(result(1))}); break;
-            case Binding::entry:
-                moving_.push_back({buffer, Place(operand(1)), move(operand(1))});
-                break;
-            case Binding::written_entry:
-                moving_.push_back({buffer, Place(result(1)), move(result(1))});
-                break;
+            case Binding::entry: moves(operand(1)); break;
+            case Binding::written_entry: moves(result(1)); break;
             case Binding::updated:
                 fixed_.push_back({buffer, Place(result(2))});
                 updated_.push_back({buffer, buffer, Place(operand(1)), Place(result(2)),
@@ -114,8 +124,8 @@ private:
                 recorded_.push_back({buffer, after, Place(operand(1)), Place(result(2)),
                                      Place(result(3)), bytes(operand(1)), forth});
                 // Both move along the history; the last step writes to its result instead.
-                moving_.push_back({buffer, Place(result(3)), forth});
-                moving_.push_back({after, Place(result(3)), forth});
+                moving_.push_back({buffer, Place(result(3)), forth, 0});
+                moving_.push_back({after, Place(result(3)), forth, 0});
                 break;
             }
             case Binding::next: break;  // with the carry that it replaces

@@ -186,7 +186,7 @@ void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* 
         Vector first[n] = {}, second[n] = {};
         const float *a = x[i], *b = x[i + 1];
         for (int64_t d = 0; d < size; d += width) {
-            CHAINRULE_PREFETCH(next + d);
+            CHAINRULE_PREFETCH_TO_WRITE(next + d);
             const Vector va = load(a + d), vb = load(b + d);
             for (int j = 0; j < n; ++j) {
                 const Vector right = in_register(load(y[j] + d));
@@ -214,7 +214,7 @@ void update(float* const* x, float* const* from, float* const* to, int64_t m, fl
     for (int64_t d = 0; d < size; d += width) {
         if (d % 16 == 0)
             for (int64_t r = coming.taken; r < coming.count; ++r)
-                CHAINRULE_PREFETCH(coming.rows[r] + d);
+                CHAINRULE_PREFETCH_TO_WRITE(coming.rows[r] + d);
         Vector old[n], sum[n];
         for (int j = 0; j < n; ++j) sum[j] = old[j] = load(y[j] + d);
         for (int64_t i = 0; i < m; ++i) {
@@ -241,7 +241,7 @@ void update_in_place(float* const* x, float* const* y, int64_t size, const float
     for (int64_t d = 0; d < size; d += width) {
         if (d % 16 == 0)
             for (int64_t r = coming.taken; r < coming.count; ++r)
-                CHAINRULE_PREFETCH(coming.rows[r] + d);
+                CHAINRULE_PREFETCH_TO_WRITE(coming.rows[r] + d);
         Vector old[columns], sum[columns];
         for (int j = 0; j < columns; ++j) sum[j] = old[j] = load(y[j] + d);
         CHAINRULE_UNROLL

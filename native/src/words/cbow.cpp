@@ -16,7 +16,8 @@ void combine_and_multiply(float* const* contexts, int64_t m, float scale, float*
     Vector sums[n] = {};
     for (int64_t d = 0; d < size; d += width) {
         if (d % 16 == 0)
-            for (int64_t r = 0; r < coming.count; ++r) CHAINRULE_PREFETCH(coming.rows[r] + d);
+            for (int64_t r = 0; r < coming.count; ++r)
+                CHAINRULE_PREFETCH_TO_WRITE(coming.rows[r] + d);
         Vector hidden = load(contexts[0] + d);
         for (int64_t i = 1; i < m; ++i) hidden += load(contexts[i] + d);
         hidden *= splat(scale);

@@ -9,17 +9,13 @@
 #include <stdexcept>
 #include <string>
 
+#include "../prefetch.hpp"
+
 namespace chainrule::words {
 namespace {
 
 constexpr std::size_t block = 1 << 14;  // sums read from a file at a time
 constexpr int digit = 9;                // bits sorted by in a pass, at most
-
-#if defined(__GNUC__)
-#define CHAINRULE_PREFETCH(address) __builtin_prefetch(address, 1)
-#else
-#define CHAINRULE_PREFETCH(address) static_cast<void>(address)
-#endif
 
 [[noreturn]] void fail(const char* what, const std::filesystem::path& path) {
     throw std::runtime_error(std::string(what) + " " + path.string() +
@@ -156,7 +152,7 @@ void PairCounter::count_sides(const Corpus& corpus, std::int64_t begin, std::int
             const Row cells_of_row = rows[row];
             const bool has_cell = column < cells_of_row.limit;
             const std::int64_t cell = has_cell ? cells_of_row.start + column : 0;
-            CHAINRULE_PREFETCH(cells + cell);
+            CHAINRULE_PREFETCH_TO_WRITE(cells + cell);
             coming[count] = {cell, weight_[static_cast<std::size_t>(d)]};
             count += has_cell;
             codes[used] = ((static_cast<std::uint64_t>(row) << word_bits_ |

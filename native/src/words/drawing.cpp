@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../prefetch.hpp"
 #include "random_bits.hpp"
 
 namespace chainrule::words {
@@ -16,12 +17,6 @@ constexpr std::size_t slots = 2048;
 constexpr std::int64_t few = 8;
 // For how many groups random bits are there ahead.
 constexpr std::int64_t prepared = 16;
-
-#if defined(__GNUC__)
-#define CHAINRULE_PREFETCH(address) __builtin_prefetch(address)
-#else
-#define CHAINRULE_PREFETCH(address) static_cast<void>(address)
-#endif
 
 // The row that 64 random bits lead to.
 inline std::int32_t row_of(std::uint64_t random, const Vocabulary& vocabulary) {

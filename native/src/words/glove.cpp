@@ -105,8 +105,8 @@ inline void move(float* x, float* x_sums, float* y, float* y_sums, int64_t size,
 CHAINRULE_INLINE void fetch(const GloveSide& side, int64_t row, int64_t stride, int64_t size) {
     prefetch_row(side.vectors + row * stride, size);
     prefetch_row(side.sums + row * stride, size);
-    CHAINRULE_PREFETCH(side.biases + row);
-    CHAINRULE_PREFETCH(side.bias_sums + row);
+    CHAINRULE_PREFETCH_TO_WRITE(side.biases + row);
+    CHAINRULE_PREFETCH_TO_WRITE(side.bias_sums + row);
 }
 
 }  // namespace

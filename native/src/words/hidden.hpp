@@ -29,7 +29,8 @@ inline void combine(const Tables& tables, float* const* contexts, int64_t m, flo
     const int64_t taken = (coming.count + 1) / 2;
     for (int64_t d = 0; d < tables.size; d += width) {
         if (d % 16 == 0)
-            for (int64_t r = coming.taken; r < taken; ++r) CHAINRULE_PREFETCH(coming.rows[r] + d);
+            for (int64_t r = coming.taken; r < taken; ++r)
+                CHAINRULE_PREFETCH_TO_WRITE(coming.rows[r] + d);
         Vector sum = load(contexts[0] + d);
         for (int64_t i = 1; i < m; ++i) sum += load(contexts[i] + d);
         sum *= splat(scale);

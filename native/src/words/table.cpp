@@ -5,11 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
-#if defined(__GNUC__)
-#define CHAINRULE_PREFETCH(address) __builtin_prefetch(address)
-#else
-#define CHAINRULE_PREFETCH(address) static_cast<void>(address)
-#endif
+#include "../prefetch.hpp"
 
 namespace chainrule::words {
 namespace {

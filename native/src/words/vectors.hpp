@@ -10,6 +10,8 @@
 #include <xmmintrin.h>
 #endif
 
+#include "../prefetch.hpp"
+
 namespace chainrule::words::CHAINRULE_SIMD {
 namespace {
 
@@ -26,7 +28,6 @@ constexpr int width = 1;
 #if defined(__GNUC__)
 typedef float Vector __attribute__((vector_size(width * sizeof(float))));
 typedef int32_t Whole __attribute__((vector_size(width * sizeof(float))));
-#define CHAINRULE_PREFETCH(address) __builtin_prefetch(address, 1, 3)
 // GCC takes a function that only prefetches for one without effects, and drops calls of it.
 #define CHAINRULE_INLINE __attribute__((always_inline)) inline
 #if defined(__clang__)
@@ -37,7 +38,6 @@ typedef int32_t Whole __attribute__((vector_size(width * sizeof(float))));
 #else
 typedef float Vector;
 typedef int32_t Whole;
-#define CHAINRULE_PREFETCH(address) static_cast<void>(address)
 #define CHAINRULE_UNROLL
 #define CHAINRULE_INLINE inline
 #endif
@@ -86,7 +86,7 @@ inline Vector negative(Vector x) {
 }
 
 CHAINRULE_INLINE void prefetch_row(const float* row, int64_t size) {
-    for (int64_t d = 0; d < size; d += 16) CHAINRULE_PREFETCH(row + d);
+    for (int64_t d = 0; d < size; d += 16) CHAINRULE_PREFETCH_TO_WRITE(row + d);
 }
 
 // Both write the sums over the lanes of `count` <= 6 vectors to out[0], ..., and 0 up to out[7];
