@@ -37,6 +37,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test runs in a directory of its own, with a text in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHAINRULE_DEBUG", raising=False)
+    if not native.available():
+        # Each command would say so, and these tests are about what else it says.
+        monkeypatch.setenv("CHAINRULE_EXECUTOR", "numpy")
     (tmp_path / "text.txt").write_text(text(), encoding="utf-8")
     return tmp_path
 
@@ -326,6 +329,28 @@ def test_the_vectors_are_written_though_nobody_reads_the_output(
     assert len(WordVectors.load(folder / "text.safetensors")) == 16
     if stream == "stdout":
         assert done.stderr == b""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes close differently elsewhere")
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [(["embed", "text.txt", "--model", "lsa", "--dim", "5"], 0), (["embed", "none.txt"], 2)],
+    ids=["note", "error"],
+)
+def test_what_nobody_reads_about_a_command_does_not_change_its_end(
+    command: list[str], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without the core a note follows the last line of the command.
+    monkeypatch.delenv("CHAINRULE_EXECUTOR", raising=False)
+    without_core = "import sys; sys.modules['chainrule._native'] = None; "
+    program = without_core + f"from chainrule.cli.main import main; sys.exit(main({command}))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, stderr=writing, stdout=subprocess.DEVNULL
+    )
+    os.close(writing)
+    assert done.returncode == status
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes close differently elsewhere")

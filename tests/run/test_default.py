@@ -15,6 +15,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.cli.main import main
+from chainrule.embed.tally import PlainTally, new_tally
 from chainrule.errors import ExecutorWarning
 from chainrule.run import default_executor, native
 from chainrule.run.plan import NumpyPlan
@@ -68,6 +69,7 @@ def test_an_executor_that_is_named_needs_no_word(
         assert type(plan_of(cr.compile(np.sin, executor="numpy"))) is NumpyPlan
         monkeypatch.setenv("CHAINRULE_EXECUTOR", "numpy")
         assert type(plan_of(cr.compile(np.sin))) is NumpyPlan
+        assert isinstance(new_tally(), PlainTally)  # Words, which have no plan.
     with pytest.raises(cr.errors.ChainruleError, match="native executor"):
         cr.compile(np.sin, executor="native")(1.0)
 

@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         _show_traceback_when_debugging()
-        click.echo("interrupted", err=True)
+        _complain("interrupted")
         return loading.INTERRUPTED
     except BrokenPipeError:
         return _leave_broken_pipe()
@@ -196,14 +196,24 @@ def _notes_at_the_end() -> Iterator[None]:
         warnings.showwarning = show_or_keep
         yield
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        _complain(f"note: {note}")
 
 
 def _report(message: str) -> int:
     """Print one error for the user; return the exit status that goes with it."""
     _show_traceback_when_debugging()
-    click.echo(f"error: {message}", err=True)
+    _complain(f"error: {message}")
     return EXIT_USER_ERROR
+
+
+def _complain(text: str) -> None:
+    """Print what does not belong to the output; nothing where nobody reads that."""
+    try:
+        click.echo(text, err=True)
+    except BrokenPipeError:
+        from chainrule.cli.unread import silence
+
+        silence(sys.stderr.fileno())
 
 
 def _show_traceback_when_debugging() -> None:

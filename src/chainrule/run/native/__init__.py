@@ -6,6 +6,7 @@ what must be kept, and ``plan`` runs the whole.
 
 from __future__ import annotations
 
+import os
 import warnings
 from functools import cache
 
@@ -30,7 +31,12 @@ def available() -> bool:
 
 @cache
 def say_missing() -> None:
-    """Warn, once in a process, that NumPy serves since the core is not there."""
+    """Warn, once in a process, that NumPy serves since the core is not there.
+
+    Who has named NumPy in the environment knows.
+    """
+    if os.environ.get("CHAINRULE_EXECUTOR") == "numpy":
+        return
     text = (
         f"chainrule's native core cannot be used here ({why_not()}): NumPy runs everything, which "
         "takes several times as long for small networks. Installing chainrule where there is a C++ "
