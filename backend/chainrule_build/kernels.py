@@ -1,7 +1,9 @@
-"""``python -m chainrule_build.kernels [--arm64]``: compare the core's kernels with plain loops.
+"""``python -m chainrule_build.kernels``: compare the core's kernels with plain loops.
 
-For every instruction set that this machine runs, or in QEMU for those of arm64, which takes a cross
-compiler: on Debian or Ubuntu, ``apt install g++-aarch64-linux-gnu qemu-user``.
+For every instruction set that this machine runs. With ``--arm64`` in QEMU for those of arm64, which
+takes a cross compiler: on Debian or Ubuntu, ``apt install g++-aarch64-linux-gnu qemu-user``. With
+``--avx512-by-avx2`` the code for AVX-512, compiled by GCC into instructions that more processors
+have: what only the width of its vectors decides is tested then, its own instructions are not.
 """
 
 import os
@@ -14,16 +16,18 @@ from chainrule_build.compilers import Compiler, machine_compiler
 from chainrule_build.in_place import configure_and_build
 
 LEVELS = ("baseline", "avx2", "avx512")
+ARM64, BY_AVX2 = "--arm64", "--avx512-by-avx2"
 ARM64_COMPILER = "aarch64-linux-gnu-g++"
 
 
 def main(arguments: list[str]) -> int:
     """Build the comparison, run it, and return how many of its runs failed."""
-    if arguments not in ([], ["--arm64"]):
-        raise SystemExit("usage: python -m chainrule_build.kernels [--arm64]")
+    if arguments not in ([], [ARM64], [BY_AVX2]):
+        raise SystemExit(f"usage: python -m chainrule_build.kernels [{ARM64} | {BY_AVX2}]")
     entries = {"CMAKE_BUILD_TYPE": "Release", "EXTENSION": "OFF", "WARNINGS_AS_ERRORS": "ON"}
-    build = Path("build") / ("kernels-arm64" if arguments else "kernels")
-    if arguments:
+    build = Path("build") / "-".join(["kernels", *(option.strip("-") for option in arguments)])
+    levels: tuple[str, ...] = LEVELS
+    if arguments == [ARM64]:
         program, emulator = shutil.which(ARM64_COMPILER), shutil.which("qemu-aarch64")
         if program is None or emulator is None:
             raise SystemExit(f"error: {ARM64_COMPILER} or qemu-aarch64 is missing")
@@ -33,14 +37,17 @@ def main(arguments: list[str]) -> int:
             "CMAKE_SYSTEM_PROCESSOR": "aarch64",
             "CMAKE_EXE_LINKER_FLAGS": "-static",
         }
-        command = [emulator]
+        command, levels = [emulator], LEVELS[:1]
     else:
         compiler, command = machine_compiler(), []
+    if arguments == [BY_AVX2]:
+        entries["AVX512_BY_AVX2"] = "ON"
+        levels = LEVELS[2:]
     if compiler is None:
         raise SystemExit("error: this takes a C++20 compiler of the machine's own")
     configure_and_build(compiler, build, entries)
     failed, seen = 0, set()
-    for level in LEVELS[:1] if arguments else LEVELS:
+    for level in levels:
         finished = subprocess.run(
             [*command, str(build / "kernels")],
             env={**os.environ, "CHAINRULE_SIMD": level},

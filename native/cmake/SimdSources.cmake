@@ -35,6 +35,13 @@ else()
       -mprfchw -mprefer-vector-width=512)
 endif()
 
+# To test on a processor without AVX-512 what only its vectors' width decides.
+option(AVX512_BY_AVX2 "Compile the files for AVX-512 into instructions of AVX2 (GCC only)" OFF)
+if(AVX512_BY_AVX2)
+  set(_simd_flags_avx512 ${_simd_flags_avx2} -Wno-psabi
+      "SHELL:-include ${CMAKE_CURRENT_LIST_DIR}/../tests/avx512_by_avx2.hpp")
+endif()
+
 function(add_simd_sources target)
   foreach(level IN LISTS CHAINRULE_SIMD_LEVELS)
     set(objects ${target}_${level})

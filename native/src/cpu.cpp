@@ -45,6 +45,13 @@ unsigned saved_state() noexcept {
 #endif
 }
 
+// Whether the files for AVX-512 were compiled for AVX2, see native/tests/avx512_by_avx2.hpp.
+#ifdef CHAINRULE_AVX512_BY_AVX2
+constexpr bool by_avx2 = true;
+#else
+constexpr bool by_avx2 = false;
+#endif
+
 constexpr bool has(unsigned word, unsigned bits) noexcept { return (word & bits) == bits; }
 
 // Keep in step with the flags in native/cmake/SimdSources.cmake. The processor is asked directly
@@ -57,8 +64,8 @@ SimdLevel detect() noexcept {
     if (cpuid(0).a < 7 || !has(cpuid(1).c, fma | osxsave | avx)) return SimdLevel::baseline;
     const unsigned features = cpuid(7).b, state = saved_state();
     if (!has(features, avx2) || !has(state, ymm_state)) return SimdLevel::baseline;
-    if (!has(features, avx512) || !has(state, zmm_state)) return SimdLevel::avx2;
-    return SimdLevel::avx512;
+    const bool wide = has(features, avx512) && has(state, zmm_state);
+    return wide || by_avx2 ? SimdLevel::avx512 : SimdLevel::avx2;
 }
 
 #else

@@ -55,9 +55,9 @@ inline Vector splat(float x) { return x - Vector{}; }
 
 // The same vector, in a register: a compiler may otherwise read memory once for each of its uses.
 inline Vector in_register(Vector v) {
-#if defined(__AVX512F__) && defined(__GNUC__)
+#if defined(__AVX512F__) && defined(__FMA__) && defined(__GNUC__)
     __asm__("" : "+v"(v));
-#elif defined(__SSE2__) && defined(__GNUC__)
+#elif !defined(__AVX512F__) && defined(__SSE2__) && defined(__GNUC__)
     __asm__("" : "+x"(v));
 #endif
     return v;
@@ -66,7 +66,8 @@ inline Vector in_register(Vector v) {
 // The larger number in every lane; b where it is none.
 inline Vector larger(Vector a, Vector b) {
 #if defined(__AVX512F__)
-    return _mm512_max_ps(a, b);
+    // With a mask, as compilers warn of what the form without one leaves undefined.
+    return _mm512_maskz_max_ps(0xffff, a, b);
 #elif defined(__AVX2__)
     return _mm256_max_ps(a, b);
 #elif defined(__SSE2__)
