@@ -44,6 +44,8 @@ from chainrule.run import native
 TOLERANCE = 1e-8
 OURS, REFERENCE = "chainrule", "chainrule, numpy"
 CPP = "C++ by hand"
+# What the LSTM must reach: at most so many times as long as C++, and so many times PyTorch's speed.
+MOST_BY_CPP, LEAST_BY_PYTORCH = 2.0, 100.0
 # Name in the tables: the module in engines/, its options, and the package that it needs.
 ENGINES: dict[str, tuple[str, dict[str, Any], str]] = {
     OURS: ("chainrule", {"executor": "native"}, "chainrule"),
@@ -243,12 +245,23 @@ def recurrent_table(rows: Rows, engines: list[str]) -> list[Table]:
         "The LSTM beside hand-written C++",
         ["objective", "", CPP, f"{OURS} (by C++)", "PyTorch (by chainrule)"],
     )
+    missed = []
     for problem, row in rows:
         for what in ("value", "derivative"):
+            name = what.replace("derivative", "gradient")
             table.rows.append([
-                problem.label, what.replace("derivative", "gradient"), shown(row, CPP, what),
+                problem.label, name, shown(row, CPP, what),
                 shown(row, OURS, what, CPP), shown(row, "PyTorch", what, OURS),
             ])  # fmt: skip
+            own, written, torch = (median(row, e, what) for e in (OURS, CPP, "PyTorch"))
+            if own and written and own > MOST_BY_CPP * written:
+                missed.append(f"{problem.label}, {name}, by C++")
+            if own and torch and torch < LEAST_BY_PYTORCH * own:
+                missed.append(f"{problem.label}, {name}, by PyTorch")
+    table.notes.append(
+        f"Targets: at most {MOST_BY_CPP:g} times as long as C++, {LEAST_BY_PYTORCH:g} times as "
+        f"fast as PyTorch. {'Missed by: ' + '; '.join(missed) if missed else 'Both are met'}."
+    )
     return [table]
 
 

@@ -113,9 +113,15 @@ def interleave(
 def _in_turn(
     contestants: Mapping[str, Callable[[], Timing]], number: int
 ) -> Iterator[tuple[str, Callable[[], Timing]]]:
-    """All of them, beginning with another one each round: nobody always follows the same one."""
+    """All of them, beginning with another one each round, in every second round backwards.
+
+    So nobody always follows the same one, whose threads may still be looking for work.
+    """
     items = list(contestants.items())
     first = number % len(items) if items else 0
+    if number % 2:
+        items.reverse()
+        first = len(items) - 1 - first
     yield from items[first:] + items[:first]
 
 
