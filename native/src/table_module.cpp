@@ -4,6 +4,7 @@
 
 #include <nanobind/stl/tuple.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
@@ -76,9 +77,15 @@ public:
     }
 
     nb::bytes find(const nb::list& tokens) {
-        clear();
         const size_t size = tokens.size();
-        for (size_t i = 0; i < size; ++i) ids_.push_back(table_->find(utf8(tokens[i], i)));
+        ids_.resize(size);
+        WordTable::Token some[WordTable::most_tokens];
+        for (size_t start = 0; start < size; start += WordTable::most_tokens) {
+            const size_t count = std::min(WordTable::most_tokens, size - start);
+            for (size_t i = 0; i < count; ++i)
+                some[i] = words::token_of(utf8(tokens[start + i], start + i));
+            table_->find(some, count, ids_.data() + start);
+        }
         return bytes_of(ids_);
     }
 
@@ -180,9 +187,12 @@ std::tuple<nb::bytes, nb::bytes> renumbered(const nb::object& ids, const nb::obj
     const auto* lines = reinterpret_cast<const int64_t*>(held_ends.take(ends.ptr(), false));
     const int64_t count = held_ids.bytes() / 4, size = held_numbers.bytes() / 4;
     const int64_t line_count = held_ends.bytes() / 8;
-    for (int64_t i = 0; i < count; ++i)
-        if (first[i] < -1 || first[i] >= size)
-            throw std::invalid_argument("there is no word " + std::to_string(first[i]));
+    const auto there = [size](int32_t id) { return id >= -1 && id < size; };
+    bool all_there = true;
+    for (int64_t i = 0; i < count; ++i) all_there &= there(first[i]);
+    if (!all_there)
+        throw std::invalid_argument("there is no word " +
+                                    std::to_string(*std::find_if_not(first, first + count, there)));
     int64_t before = 0;
     for (int64_t i = 0; i < line_count; ++i) {
         if (lines[i] < before || lines[i] > count)

@@ -120,7 +120,20 @@ def test_many_words_and_long_ones(kind: type) -> None:
     different = list(dict.fromkeys(words))
     assert len(table) == len(different)
     assert table.words(ids) == words
-    assert table.find([*different[:50], "nowhere", ""]).tolist() == [*range(50), -1, -1]
+    known = [*range(len(different)), -1, -1]
+    assert table.find([*different, "nowhere", ""]).tolist() == known
+
+
+@every_table
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 12, 15, 16, 17, 24, 25, 65_534, 65_535, 65_536])
+def test_words_that_are_alike_at_both_ends_are_told_apart(kind: type, size: int) -> None:
+    words = ["a" * size, "a" * (size + 1)]
+    words += ["a" * i + "b" + "a" * (size - i - 1) for i in {0, size // 2, size - 1}]
+    words += ["a" * (size - 1) + "\0"]
+    table = kind()
+    assert table.add([*words, *words]).tolist() == [*range(len(words))] * 2
+    assert table.words(np.arange(len(words))) == words
+    assert table.read(" ".join(words[:2]).encode())[0].tolist() == [0, 1]
 
 
 @every_table
@@ -195,6 +208,8 @@ def test_the_native_table_checks_what_it_is_given() -> None:
         (b"a", eight, eight, "end 1 is out of order"),
         (b"ab", eight[::-1].copy(), eight, "end 1 is out of order"),
         (b"aa", eight, eight, "word 1 is there twice"),
+        (b"ab", eight, -eight, "no count -1"),
+        (b"ab", eight, eight << 48, "no count 281474976710656"),
     ]:
         with pytest.raises(ValueError, match=message):
             NativeTally().native.restore(text, ends, counts)

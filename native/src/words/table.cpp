@@ -1,9 +1,11 @@
 #include "chainrule/words/table.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <string>
 
 #include "../prefetch.hpp"
 
@@ -36,10 +38,6 @@ uint64_t few(const char* from, size_t size) {
     return eight(bytes);
 }
 
-uint64_t head_of(std::string_view word) {
-    return word.size() >= 8 ? eight(word.data()) : few(word.data(), word.size());
-}
-
 constexpr uint64_t factor = 0x9e3779b97f4a7c15;
 
 // Multiply and fold.
@@ -47,43 +45,51 @@ uint64_t hash_of(const WordTable::Token& token) {
     const std::string_view word = token.word;
     uint64_t hash = (token.head ^ static_cast<uint64_t>(word.size()) << 56) * factor;
     hash ^= hash >> 32;
-    hash *= factor;
+    hash = (hash ^ token.tail) * factor;
     hash ^= hash >> 29;
-    if (word.size() <= 8) return hash;
+    if (word.size() <= 16) return hash;
     for (size_t at = 8; at + 8 < word.size(); at += 8) {
         hash = (hash ^ eight(word.data() + at)) * factor;
         hash ^= hash >> 32;
     }
-    // The last eight bytes, some of them for the second time.
-    hash = (hash ^ eight(word.data() + word.size() - 8)) * factor;
-    return hash ^ (hash >> 29);
+    return hash;
 }
 
 uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
-
-// Whether two words of more than eight bytes that begin with the same eight are the same.
-bool same_rest(const char* one, const char* other, size_t size) {
-    for (size_t at = 8; at + 8 < size; at += 8)
-        if (eight(one + at) != eight(other + at)) return false;
-    return eight(one + size - 8) == eight(other + size - 8);
-}
 
 }  // namespace
 
 WordTable::WordTable() : slots_(first_slots, Slot{0, -1}) {}
 
+std::string_view WordTable::word(int64_t place) const {
+    const auto at = static_cast<size_t>(place);
+    const size_t start = entries_[at].start;
+    const size_t end = at + 1 < entries_.size() ? entries_[at + 1].start : bytes_.size();
+    return {bytes_.data() + start, end - start};
+}
+
+void WordTable::set_count(int64_t place, int64_t count) {
+    if (count < 0 || count >= int64_t{1} << 48)
+        throw std::invalid_argument("there is no count " + std::to_string(count));
+    entries_[static_cast<size_t>(place)].count = static_cast<uint64_t>(count);
+}
+
+inline bool WordTable::is_at(size_t place, const Token& token) const {
+    const Entry& entry = entries_[place];
+    const size_t size = token.word.size();
+    return entry.head == token.head && entry.tail == token.tail &&
+           entry.size == std::min<uint64_t>(size, long_size) &&
+           (size <= 16 || word(static_cast<int64_t>(place)) == token.word);
+}
+
 // Where the word is, or the empty slot where it is to be.
 inline size_t WordTable::slot_of(uint64_t hash, const Token& token) const {
     const uint32_t tag = tag_of(hash);
-    const size_t mask = slots_.size() - 1, size = token.word.size();
+    const size_t mask = slots_.size() - 1;
     for (size_t at = hash & mask;; at = (at + 1) & mask) {
         const Slot slot = slots_[at];
         if (slot.place < 0) return at;
-        if (slot.tag != tag) continue;
-        const Entry& entry = entries_[static_cast<size_t>(slot.place)];
-        if (entry.head == token.head && entry.size == size &&
-            (size <= 8 || same_rest(bytes_.data() + entry.start, token.word.data(), size)))
-            return at;
+        if (slot.tag == tag && is_at(static_cast<size_t>(slot.place), token)) return at;
     }
 }
 
@@ -96,12 +102,12 @@ inline int32_t WordTable::add(uint64_t hash, const Token& token) {
 }
 
 int32_t WordTable::add(std::string_view word) {
-    const Token token{word, head_of(word)};
+    const Token token = token_of(word);
     return add(hash_of(token), token);
 }
 
-void WordTable::add(const Token* tokens, size_t count, int32_t* places) {
-    uint64_t hashes[most_tokens];
+// The hashes of words; what looking them up needs is on its way into the cache.
+inline void WordTable::fetch(const Token* tokens, size_t count, uint64_t* hashes) const {
     const size_t mask = slots_.size() - 1;
     for (size_t i = 0; i < count; ++i) {
         hashes[i] = hash_of(tokens[i]);
@@ -111,21 +117,27 @@ void WordTable::add(const Token* tokens, size_t count, int32_t* places) {
         const int32_t place = slots_[hashes[i] & mask].place;
         if (place >= 0) CHAINRULE_PREFETCH(&entries_[static_cast<size_t>(place)]);
     }
+}
+
+void WordTable::add(const Token* tokens, size_t count, int32_t* places) {
+    uint64_t hashes[most_tokens];
+    fetch(tokens, count, hashes);
     for (size_t i = 0; i < count; ++i) places[i] = add(hashes[i], tokens[i]);
 }
 
-int32_t WordTable::find(std::string_view word) const {
-    const Token token{word, head_of(word)};
-    return slots_[slot_of(hash_of(token), token)].place;
+void WordTable::find(const Token* tokens, size_t count, int32_t* places) const {
+    uint64_t hashes[most_tokens];
+    fetch(tokens, count, hashes);
+    for (size_t i = 0; i < count; ++i) places[i] = slots_[slot_of(hashes[i], tokens[i])].place;
 }
 
 int32_t WordTable::insert(size_t slot, uint64_t hash, const Token& token) {
     if (size_t(std::numeric_limits<int32_t>::max()) <= entries_.size())
         throw std::length_error("there are more than 2**31 - 1 different words");
     const auto place = static_cast<int32_t>(entries_.size());
-    const auto start = static_cast<int64_t>(bytes_.size());
+    entries_.push_back({token.head, token.tail, bytes_.size(), 1,
+                        std::min<uint64_t>(token.word.size(), long_size)});
     bytes_.insert(bytes_.end(), token.word.begin(), token.word.end());
-    entries_.push_back({token.head, start, token.word.size(), 1});
     slots_[slot] = {tag_of(hash), place};
     if (entries_.size() * 2 > slots_.size()) grow();
     return place;
@@ -135,12 +147,19 @@ void WordTable::grow() {
     std::vector<Slot> wider(slots_.size() * 2, Slot{0, -1});
     const size_t mask = wider.size() - 1;
     for (size_t place = 0; place < entries_.size(); ++place) {
-        const uint64_t hash = hash_of({word(static_cast<int64_t>(place)), entries_[place].head});
+        const Entry& entry = entries_[place];
+        const uint64_t hash = hash_of({word(static_cast<int64_t>(place)), entry.head, entry.tail});
         size_t at = hash & mask;
         while (wider[at].place >= 0) at = (at + 1) & mask;
         wider[at] = {tag_of(hash), static_cast<int32_t>(place)};
     }
     slots_.swap(wider);
+}
+
+WordTable::Token token_of(std::string_view word) {
+    const size_t size = word.size();
+    return {word, size >= 8 ? eight(word.data()) : few(word.data(), size),
+            size > 8 ? eight(word.data() + size - 8) : 0};
 }
 
 namespace {
@@ -188,8 +207,9 @@ void read_spaced(WordTable& table, std::string_view text, std::vector<int32_t>& 
             last - at >= 8 ? eight(at) : few(at, static_cast<size_t>(last - at));
         const uint64_t found = last - at >= 8 ? spaces(eight_bytes) : 0;
         at = found ? at + std::countr_zero(found) / 8 : end_of_word(at, last);
-        tokens[waiting++] = {{start, static_cast<size_t>(at - start)},
-                             lowest_bytes(eight_bytes, at - start)};
+        const auto size = static_cast<size_t>(at - start);
+        tokens[waiting++] = {
+            {start, size}, lowest_bytes(eight_bytes, at - start), size > 8 ? eight(at - 8) : 0};
         if (waiting == WordTable::most_tokens) flush();
     }
     flush();

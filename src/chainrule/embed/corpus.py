@@ -159,7 +159,7 @@ class Corpus:
         found = places >= 0
         new = np.full(len(store.table), -1, np.int32)
         new[places[found]] = np.flatnonzero(found)
-        place = store.folder / f"encoded-{_digest(vocabulary.words)}"
+        place = store.folder / f"encoded-{_digest_of_bytes(places.tobytes())}"
         if not place.exists():
             with (
                 folder_written_whole(place) as folder,
@@ -271,4 +271,8 @@ class Corpus:
 
 
 def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:32]
+    return _digest_of_bytes(json.dumps(value).encode())
+
+
+def _digest_of_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]

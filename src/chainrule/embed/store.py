@@ -24,8 +24,9 @@ from chainrule.embed.tally import Tally, new_tally, renumbered, restored
 from chainrule.embed.tokenise import Tokeniser, added
 
 FORMAT = "chainrule corpus 1"
-# Words that are taken at a time: from lists, and when numbers are replaced by others.
-BLOCK = 1 << 20
+# Words that are taken at a time: from lists, and when numbers are replaced by others. What is
+# made of them fits into a core's cache.
+BLOCK = 1 << 16
 FORGOTTEN = -1
 
 
@@ -217,7 +218,7 @@ def _write_lists(writer: _Writer, source: ListSource, lower: bool, report: Quiet
     for sentence in source.sentences():
         words += sentence
         ends.append(len(words))
-        if len(words) >= BLOCK // 8 or len(ends) >= BLOCK // 8:
+        if len(words) >= BLOCK or len(ends) >= BLOCK:
             flush()
     flush()
 

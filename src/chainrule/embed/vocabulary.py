@@ -65,7 +65,8 @@ class Vocabulary:
         if numbers.shape != (len(words),):
             raise VocabularyError(f"{len(words)} words with counts of shape {numbers.shape}")
         order = np.argsort(-numbers, kind="stable")
-        self.words: list[str] = [words[i] for i in order]
+        in_order = np.array_equal(order, np.arange(len(order)))
+        self.words: list[str] = list(words) if in_order else [words[i] for i in order.tolist()]
         self.counts: np.ndarray = numbers[order]
         if len(set(self.words)) != len(self.words):
             twice = next(word for word, n in Counter(self.words).items() if n > 1)

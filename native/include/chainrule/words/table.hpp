@@ -11,17 +11,17 @@ namespace chainrule::words {
 // Each different word gets a number, the first one 0, in the order in which they come.
 //
 // Words are bytes of any kind and length. Open addressing: a slot holds 32 bits of the word's hash
-// and its number. A word's first eight bytes lie beside its count, so that most words are compared
-// as one number; the whole words lie end to end. Frequent words come early and have low numbers:
-// what is looked up again and again lies close together.
+// and its number. A word's first and last eight bytes lie beside its count, so that nearly all
+// words are compared as two numbers; the whole words lie end to end. Frequent words come early and
+// have low numbers: what is looked up again and again lies close together.
 class WordTable {
 public:
     static constexpr size_t most_tokens = 64;
     // A word with its first eight bytes as a number: the first byte is the lowest, and zeros fill
-    // up what is shorter.
+    // up what is shorter. The last eight of a longer word are another, else 0.
     struct Token {
         std::string_view word;
-        uint64_t head;
+        uint64_t head, tail;
     };
 
     WordTable();
@@ -31,31 +31,31 @@ public:
     // The same for several words, at most `most_tokens`: what they need of the memory is fetched
     // before the first of them is looked up.
     void add(const Token* tokens, size_t count, int32_t* places);
-    // The number of a word, or -1.
-    int32_t find(std::string_view word) const;
+    // The numbers of words, at most `most_tokens`, or -1.
+    void find(const Token* tokens, size_t count, int32_t* places) const;
 
     int64_t size() const { return static_cast<int64_t>(entries_.size()); }
-    int64_t count(int64_t place) const { return entries_[static_cast<size_t>(place)].count; }
-    void set_count(int64_t place, int64_t count) {
-        entries_[static_cast<size_t>(place)].count = count;
+    int64_t count(int64_t place) const {
+        return static_cast<int64_t>(entries_[static_cast<size_t>(place)].count);
     }
-    std::string_view word(int64_t place) const {
-        const Entry& entry = entries_[static_cast<size_t>(place)];
-        return {bytes_.data() + entry.start, entry.size};
-    }
+    void set_count(int64_t place, int64_t count);
+    std::string_view word(int64_t place) const;
 
 private:
+    // A size that does not fit is the largest that does.
+    static constexpr uint64_t long_size = 0xffff;
     struct Entry {
-        uint64_t head;
-        int64_t start;
-        size_t size;
-        int64_t count;
+        uint64_t head, tail;
+        size_t start;
+        uint64_t count : 48, size : 16;
     };
     struct Slot {
         uint32_t tag;
         int32_t place;
     };
 
+    void fetch(const Token* tokens, size_t count, uint64_t* hashes) const;
+    bool is_at(size_t place, const Token& token) const;
     size_t slot_of(uint64_t hash, const Token& token) const;
     int32_t add(uint64_t hash, const Token& token);
     int32_t insert(size_t slot, uint64_t hash, const Token& token);
@@ -68,6 +68,9 @@ private:
 
 // What the characters of a text are to its words, for each Unicode code point.
 enum class Character : uint8_t { separator = 0, letter = 1, number = 2, inner = 3 };
+
+// A word as the table takes it.
+WordTable::Token token_of(std::string_view word);
 
 // Which words of a text are taken, and how numbers are written.
 struct WordRule {
