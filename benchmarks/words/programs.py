@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -73,12 +74,26 @@ def _commands(entry: Entry, setting: Setting, text: Path, folder: Path) -> list[
             "-minn", "0", "-maxn", "0", "-bucket", "0", "-seed", str(setting.seed),
         ]]  # fmt: skip
     model = [] if entry.name == "pWord2Vec" else ["-cbow", str(int(setting.model == CBOW))]
+    iterations, least = setting.epochs, 5
+    if entry.name == "word2vec.c":
+        # It does not forget that it has seen the end of the file, and reads it once however many
+        # iterations it is asked for. So the file holds the text as often.
+        text, iterations, least = _repeated(text, setting.epochs, folder), 1, 5 * setting.epochs
     return [[
         program, "-train", str(text), "-output", output + ".txt", "-size", size,
-        "-window", str(setting.window), "-sample", str(setting.sample), "-min-count", "5",
-        "-negative", "0" if tree else "5", "-hs", str(int(tree)), "-iter", str(setting.epochs),
+        "-window", str(setting.window), "-sample", str(setting.sample), "-min-count", str(least),
+        "-negative", "0" if tree else "5", "-hs", str(int(tree)), "-iter", str(iterations),
         "-threads", threads, "-binary", "0", *model,
     ]]  # fmt: skip
+
+
+def _repeated(text: Path, times: int, folder: Path) -> Path:
+    place = folder / f"text-{times}"
+    with place.open("wb") as file:
+        for _ in range(times):
+            with text.open("rb") as once:
+                shutil.copyfileobj(once, file)
+    return place
 
 
 def _glove(programs: str, setting: Setting, text: Path, folder: Path) -> list[list[str]]:

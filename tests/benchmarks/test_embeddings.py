@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from harness.workers import HERE
 from words.measure import measure_quality
-from words.programs import ProgramError, read_text, time_program
+from words.programs import ProgramError, learn_by_program, read_text, time_program
 from words.quality import evaluate
 from words.report import TARGETS, quality_table, speed_table, targets_table
 from words.roster import FAST, GENSIM, OURS, SKIPGRAM, Entry, Setting, roster
@@ -81,6 +81,7 @@ class TestQuality:
 
 class TestPrograms:
     def program(self, tmp_path, script):
+        (tmp_path / "text").write_text("a b\n")
         path = tmp_path / "program"
         path.write_text("#!/bin/sh\n" + script)
         path.chmod(0o755)
@@ -98,6 +99,13 @@ class TestPrograms:
         entry = self.program(tmp_path, "echo no such vocabulary\nexit 3\n")
         with pytest.raises(ProgramError, match="ended with 3: no such vocabulary"):
             time_program(entry, SETTING, tmp_path / "text")
+
+    def test_word2vec_is_given_its_text_once_for_each_epoch(self, tmp_path):
+        write = 'printf "1 4\\na $(wc -l < "$2") ${18} 0 0\\n" > "$4"\n'
+        entry = self.program(tmp_path, write)
+        _, vectors = learn_by_program(entry, SETTING, tmp_path / "text")
+        lines, iterations = vectors[0, :2]
+        assert (lines, iterations) == (SETTING.epochs, 1)
 
     def test_text_is_read_with_and_without_counts(self, tmp_path):
         for head in ("2 2\n", ""):
