@@ -83,20 +83,27 @@ class Paths:
 def huffman(counts: np.ndarray) -> Paths:
     """The tree whose words have short ways where they are frequent.
 
+    It is word2vec's, whose way to break ties decides which words become neighbours in it: of equal
+    counts an inner node comes before a word, the older node first, and the last of the words.
+
+    Args:
+        counts: of the words, falling.
+
     >>> tree = huffman(np.array([4, 2, 1]))
     >>> [tree.of(word)[1].tolist() for word in range(3)]
     [[1], [0, 1], [0, 0]]
     """
     size = len(counts)
-    heap = [(int(count), -i, i) for i, count in enumerate(counts)]
+    heap = [(int(count), 1, -i) for i, count in enumerate(counts)]
     heapq.heapify(heap)
     parent = np.zeros(2 * size - 1, np.int64)
     code = np.zeros(2 * size - 1, np.uint8)
     for node in range(size, 2 * size - 1):
         (first, _, left), (second, _, right) = heapq.heappop(heap), heapq.heappop(heap)
+        left, right = abs(left), abs(right)
         parent[left] = parent[right] = node
         code[right] = 1
-        heapq.heappush(heap, (first + second, node, node))
+        heapq.heappush(heap, (first + second, 0, node))
     root = 2 * size - 2
     ends, nodes, codes = np.zeros(size, np.int64), [], []
     for word in range(size):
