@@ -52,12 +52,14 @@ public:
         drawing_.shrink = setting<bool>(settings, "shrink");
         drawing_.negatives = setting<int>(settings, "negatives");
         drawing_.share = setting<int>(settings, "share");
+        drawing_.uses = setting<int>(settings, "uses");
         drawing_.centre = setting<bool>(settings, "centre");
         drawing_.paths = setting<bool>(settings, "paths");
         drawing_.node_offset = setting<int64_t>(settings, "node_offset");
         if (drawing_.window < 1 || drawing_.window > 100000 || drawing_.negatives < 0 ||
             drawing_.negatives > 100000 || drawing_.share < 1 || drawing_.share > 1000 ||
-            size < 1 || stride < size || stride % 16 != 0)
+            drawing_.uses < 1 || drawing_.uses > 1000 || size < 1 || stride < size ||
+            stride % 16 != 0)
             throw std::invalid_argument("settings out of range");
         const auto piece = setting<int64_t>(settings, "piece");
         const auto workers = setting<int>(settings, "workers");

@@ -10,7 +10,7 @@ import chainrule as cr
 from chainrule.embed import modules, tables
 from chainrule.embed.descent import Descent, Material, NativeDescent, NumpyDescent, Settings
 from chainrule.embed.encoded import EncodedCorpus
-from chainrule.embed.sampling import alias_table, huffman, keep_thresholds
+from chainrule.embed.sampling import ALWAYS, alias_table, huffman, keep_thresholds
 from chainrule.embed.vocabulary import Vocabulary
 from chainrule.embed.windows import Drawing, Group
 from chainrule.run import native
@@ -35,7 +35,7 @@ def corpus(words: int = 400, vocabulary: int = WORDS, seed: int = 0) -> EncodedC
 
 
 def settings(**changes: object) -> Settings:
-    drawing = Drawing(3, 4, True, 5, 1, True, False, 0)
+    drawing = Drawing(3, 4, True, 5, 1, 5, True, False, 0)
     names = set(drawing.__dataclass_fields__)
     drawing = replace(drawing, **{k: v for k, v in changes.items() if k in names})
     return Settings(drawing, **{k: v for k, v in changes.items() if k not in names}, piece=64)
@@ -63,6 +63,7 @@ MODELS = {
     "skip-gram": {},
     "skip-gram, other negatives": {"negatives": 2},
     "skip-gram, many negatives": {"negatives": 15},
+    "skip-gram, negatives of their own": {"uses": 1},
     "skip-gram, whole windows": {"shrink": False, "window": 9},
     "skip-gram, whole windows, many negatives": {"shrink": False, "negatives": 15},
     "skip-gram, shared negatives": {"share": 4},
@@ -160,7 +161,17 @@ def whole_epoch(runner: Descent, epoch: int, rate: float) -> tuple[float, int]:
 
 
 @needs_core
-@pytest.mark.parametrize("name", ["skip-gram", "skip-gram, shared negatives", "skip-gram, both"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "skip-gram",
+        "skip-gram, negatives of their own",
+        "skip-gram, many negatives",
+        "skip-gram, shared negatives",
+        "skip-gram, shared, many",
+        "skip-gram, both",
+    ],
+)
 def test_kernel_and_numpy_draw_the_same_windows(name: str) -> None:
     chosen = settings(**MODELS[name])
     m = material(corpus(), chosen, 4)
@@ -169,6 +180,40 @@ def test_kernel_and_numpy_draw_the_same_windows(name: str) -> None:
         theirs = NumpyDescent(m, chosen).windows(epoch, piece)
         for field, value in vars(ours).items():
             np.testing.assert_array_equal(value, getattr(theirs, field), err_msg=field)
+
+
+def test_a_drawn_negative_serves_windows_far_from_each_other() -> None:
+    vocabulary, words = 5000, 600
+    ids = np.arange(words, dtype=np.int32)
+    known = Vocabulary([f"w{i}" for i in range(vocabulary)], np.ones(vocabulary, np.int64))
+    text = EncodedCorpus(ids, np.array([words]), known)
+    chosen = replace(settings(), piece=words)
+    m = replace(material(text, chosen, 4), keep=np.full(vocabulary, ALWAYS, np.uint32))
+    groups = list(NumpyDescent(m, chosen).windows(0, 0).groups())
+    assert len(groups) == words
+    negatives = np.array([group.targets[1:] for group in groups])
+    lags = [chosen.drawing.lag(kind) for kind in range(5)]
+    apart = [b - a for a, b in itertools.combinations(lags, 2)]
+    assert min(apart) > 2 * chosen.drawing.window and len(set(apart)) == len(apart)
+    for kind in range(1, 5):
+        shared = negatives[lags[kind] :, kind] == negatives[: words - lags[kind], 0]
+        assert shared.mean() > 0.99  # Where one is a centre, another was drawn.
+    assert len(np.unique(negatives[:, 0])) > 500
+
+
+@pytest.mark.parametrize("uses", [1, 5])
+def test_negatives_are_drawn_as_often_as_their_weights_say(uses: int) -> None:
+    text = corpus(20_000)
+    chosen = replace(settings(uses=uses), piece=20_000)
+    m = material(text, chosen, 4)
+    drawn = np.concatenate(
+        [group.targets[1:] for group in NumpyDescent(m, chosen).windows(0, 0).groups()]
+    )
+    weights = text.vocabulary.counts**0.75
+    found = np.bincount(drawn, minlength=WORDS) / len(drawn)
+    # Those that are the centre are drawn again, so frequent words are a little rarer.
+    assert np.abs(found - weights / weights.sum()).max() < 0.03
+    assert np.corrcoef(found, weights)[0, 1] > 0.98
 
 
 @needs_core

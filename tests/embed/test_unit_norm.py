@@ -36,7 +36,7 @@ def corpus() -> EncodedCorpus:
 
 
 def settings(contrast: float, negatives: int = 3) -> Settings:
-    drawing = Drawing(3, 1, False, negatives if contrast else 0, 1, True, False, 0)
+    drawing = Drawing(3, 1, False, negatives if contrast else 0, 1, 1, True, False, 0)
     return Settings(drawing, unit_norm=True, contrast=contrast, piece=64)
 
 

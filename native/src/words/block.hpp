@@ -38,6 +38,15 @@ inline float* output_row(const Tables& tables, int64_t row) {
     return (own ? tables.own : tables.output) + (own ? place : row) * tables.stride;
 }
 
+// The rows of n targets.
+template <class Row>
+inline void list_output_rows(const Tables& tables, const int32_t* targets, int64_t n, Row* rows) {
+    if (tables.own_count == 0)
+        for (int64_t j = 0; j < n; ++j) rows[j] = tables.output + targets[j] * tables.stride;
+    else
+        for (int64_t j = 0; j < n; ++j) rows[j] = output_row(tables, targets[j]);
+}
+
 // The losses of a piece. Logarithms are taken of products, one for all factors of a lane.
 class Losses {
 public:
@@ -81,47 +90,32 @@ private:
     double total_ = 0.0;
 };
 
-// Ones in the first lanes, by how many there are.
-alignas(32) constexpr float ones[columns + 1][lanes] = {
-    {}, {1}, {1, 1}, {1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1}};
+// What a vector has where there is no pair: its loss is nothing.
+constexpr float no_pair = -1000.0f;
 
-// A vector of the numbers for the lanes from `lane` on; where it is wider than they, of two rows.
-inline Vector of_lanes(const float* row, const float* next, int64_t lane) {
-    if constexpr (width <= lanes) {
-        return load(row + lane);
-    } else {
-        Vector both;
-        __builtin_memcpy(&both, row, lanes * sizeof(float));
-        __builtin_memcpy(reinterpret_cast<float*>(&both) + lanes, next, lanes * sizeof(float));
-        return both;
-    }
+// The number of each lane.
+inline Whole lane_numbers() {
+    int32_t numbers[width];
+    for (int lane = 0; lane < width; ++lane) numbers[lane] = lane;
+    Whole result;
+    __builtin_memcpy(&result, numbers, sizeof result);
+    return result;
 }
 
-// The numbers of two rows; where a vector has lanes for one row only, of the first.
-inline Vector of_two(float first, float second) {
-    if constexpr (width <= lanes) {
-        return splat(first);
-    } else {
-        float both[2 * lanes];
-        for (int j = 0; j < lanes; ++j) both[j] = first, both[lanes + j] = second;
-        return load(both);
-    }
-}
-
-// The part of `errors` for so many vectors from the k-th number on.
-template <bool weighted, bool of_rows, int vectors>
-inline void errors_in_step(float* dots, const float* weights, int64_t count, const float* labels,
-                           int64_t k, int64_t end, float rate, Losses& losses) {
+// The part of `errors` for so many vectors from the k-th number on, the last of which has `there`
+// numbers.
+template <bool weighted, int vectors>
+inline void errors_in_step(float* dots, const float* weights, const float* labels, int64_t k,
+                           int64_t there, float rate, Losses& losses) {
     const Vector zero{}, one = splat(1.0f), least = splat(lowest);
     // A label of 1 is one of 0 with all signs turned.
     Vector sign[vectors], dot[vectors], e[vectors], probability[vectors];
     in_step<vectors>([&](int v) {
-        const int64_t at = k + v * width, row = at / lanes;
-        Vector label;
-        if constexpr (of_rows) label = of_two(labels[row], labels[row + (width > lanes ? 1 : 0)]);
-        else label = of_lanes(labels, labels, width < lanes ? at % lanes : 0);
+        const Vector label = load(labels + k + v * width);
         sign[v] = one - (label + label);
-        dot[v] = sign[v] * load(dots + at);
+        dot[v] = sign[v] * load(dots + k + v * width);
+        if (v == vectors - 1)
+            dot[v] = lane_numbers() < static_cast<int32_t>(there) ? dot[v] : splat(no_pair);
         e[v] = larger(least, negative(dot[v]));
     });
     exp_of_negative<Vector, Whole, vectors>(e);
@@ -134,10 +128,8 @@ inline void errors_in_step(float* dots, const float* weights, int64_t count, con
             store(dots + at, weight * move);
             losses.add(weight * (linear + log_of_one_plus(e[v])), one);
         } else {
-            const int64_t next = at + width <= end ? count : 0;
-            const Vector there = of_lanes(ones[count], ones[next], width < lanes ? at % lanes : 0);
             store(dots + at, move);
-            losses.add(linear, one + e[v] * there);
+            losses.add(linear, one + e[v]);
         }
     });
 }
@@ -147,39 +139,37 @@ struct Number {
     static constexpr int value = number;
 };
 
-// Turns dots into what each pair moves by, -rate times the derivative. Labels are those of the
-// targets, which are the columns y or, where `of_rows`, the rows x. Without weights the pairs of
-// the first `count` lanes count once. One row more than m may be overwritten.
-template <bool weighted, bool of_rows>
-void errors(float* dots, float* weights, int64_t count, const float* labels, int64_t m, float rate,
+// Turns dots of pairs into what each of them moves by, -rate times the derivative; without weights
+// all count once. Up to `width` numbers more may be read and written.
+template <bool weighted>
+void errors(float* dots, const float* weights, const float* labels, int64_t pairs, float rate,
             Losses& given) {
     Losses losses = given;  // A copy can stay in registers.
-    constexpr bool wide = width > lanes;
-    for (int j = 0; j < lanes && wide && m % 2 == 1; ++j) {
-        dots[m * lanes + j] = 0.0f;
-        if constexpr (weighted) weights[m * lanes + j] = 0.0f;
-    }
-    const int64_t end = m * lanes;
     int64_t k = 0;
     const auto some = [&](auto number) {
         constexpr int vectors = decltype(number)::value;
-        for (; k + vectors * width <= end; k += vectors * width)
-            errors_in_step<weighted, of_rows, vectors>(dots, weights, count, labels, k, end, rate,
-                                                       losses);
+        const int64_t left = pairs - k - (vectors - 1) * width;
+        errors_in_step<weighted, vectors>(dots, weights, labels, k, left < width ? left : width,
+                                          rate, losses);
+        k += vectors * width;
     };
-    some(Number<6>{});
-    some(Number<4>{});
-    some(Number<2>{});
-    some(Number<1>{});
-    if (k < end)
-        errors_in_step<weighted, of_rows, 1>(dots, weights, count, labels, k, end, rate, losses);
+    while (k + 5 * width < pairs) some(Number<6>{});
+    switch ((pairs - k + width - 1) / width) {
+        case 5: some(Number<5>{}); break;
+        case 4: some(Number<4>{}); break;
+        case 3: some(Number<3>{}); break;
+        case 2: some(Number<2>{}); break;
+        case 1: some(Number<1>{}); break;
+        default: break;
+    }
     given = losses;
 }
 
-// dots[i * lanes + j] = x_i . y_j, and 0 in the lanes from n on.
+// dots[i * stride + j] = x_i . y_j; up to `lanes` numbers are written from each j = 0 on, in the
+// order of the rows.
 template <int n>
 void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* dots,
-              Coming& coming) {
+              int64_t stride, Coming& coming) {
     int64_t i = 0;
     for (; i + 2 <= m; i += 2) {
         const float* const next = coming.take();
@@ -194,7 +184,7 @@ void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* 
                 second[j] += vb * right;
             }
         }
-        lane_sums<n>(first, second, dots + i * lanes);
+        lane_sums<n>(first, second, dots + i * stride, dots + (i + 1) * stride);
     }
     if (i < m) {
         Vector sums[n] = {};
@@ -202,33 +192,53 @@ void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* 
             const Vector left = load(x[i] + d);
             for (int j = 0; j < n; ++j) sums[j] += left * load(y[j] + d);
         }
-        lane_sums<n>(sums, dots + i * lanes);
+        lane_sums<n>(sums, dots + i * stride);
     }
 }
 
-// y_j += sum_i moves_ij x_i, and to_i = from_i + sum_j moves_ij y_j, each from the other's old
-// value. Both `from` and `to` may be x.
+// The places of rows y in registers: read anew, since what is stored to rows might have changed
+// them, they would cost a tenth of an update.
 template <int n>
-void update(float* const* x, float* const* from, float* const* to, int64_t m, float* const* y,
-            int64_t size, const float* moves, Coming& coming) {
+struct Places {
+    CHAINRULE_INLINE explicit Places(float* const* y) {
+        CHAINRULE_UNROLL
+        for (int j = 0; j < n; ++j) row[j] = y[j];
+    }
+    float* row[n];
+};
+
+// Where the new values of rows x lie while several blocks move them: one after the other, `stride`
+// apart. The first block takes the rows themselves, the last gives them back.
+struct Kept {
+    float* rows;
+    int64_t stride;
+};
+
+// y_j += sum_i moves_ij x_i, and x_i += sum_j moves_ij y_j, each from the other's old value.
+template <int n, bool first, bool last>
+void update(float* const* x, int64_t m, const Kept& kept, float* const* y, int64_t size,
+            const float* moves, int64_t stride, Coming& coming) {
+    const Places<n> places(y);
     for (int64_t d = 0; d < size; d += width) {
         if (d % 16 == 0)
             for (int64_t r = coming.taken; r < coming.count; ++r)
                 CHAINRULE_PREFETCH_TO_WRITE(coming.rows[r] + d);
         Vector old[n], sum[n];
-        for (int j = 0; j < n; ++j) sum[j] = old[j] = load(y[j] + d);
-        for (int64_t i = 0; i < m; ++i) {
-            const Vector left = load(x[i] + d);
-            Vector gained = from == x ? left : load(from[i] + d);
-            const float* move = moves + i * lanes;
+        for (int j = 0; j < n; ++j) sum[j] = old[j] = load(places.row[j] + d);
+        const float* move = moves;
+        float* middle = kept.rows + d;
+        for (int64_t i = 0; i < m; ++i, move += stride, middle += kept.stride) {
+            float* const row = x[i] + d;
+            const Vector left = load(row);
+            Vector gained = first ? left : load(middle);
             for (int j = 0; j < n; ++j) {
                 const Vector factor = splat(move[j]);
                 gained += factor * old[j];
                 sum[j] += factor * left;
             }
-            store(to[i] + d, gained);
+            store(last ? row : middle, gained);
         }
-        for (int j = 0; j < n; ++j) store(y[j] + d, sum[j]);
+        for (int j = 0; j < n; ++j) store(places.row[j] + d, sum[j]);
     }
     coming.taken = coming.count;
 }
@@ -238,36 +248,40 @@ void update(float* const* x, float* const* from, float* const* to, int64_t m, fl
 template <int m>
 void update_in_place(float* const* x, float* const* y, int64_t size, const float* moves,
                      Coming& coming) {
+    const Places<columns> places(y);
     for (int64_t d = 0; d < size; d += width) {
         if (d % 16 == 0)
             for (int64_t r = coming.taken; r < coming.count; ++r)
                 CHAINRULE_PREFETCH_TO_WRITE(coming.rows[r] + d);
         Vector old[columns], sum[columns];
-        for (int j = 0; j < columns; ++j) sum[j] = old[j] = load(y[j] + d);
+        for (int j = 0; j < columns; ++j) sum[j] = old[j] = load(places.row[j] + d);
         CHAINRULE_UNROLL
         for (int i = 0; i < m; ++i) {
             const Vector left = load(x[i] + d);
             Vector gained = left, more = {};
             for (int j = 0; j < columns; ++j) {
-                const Vector factor = splat(moves[i * lanes + j]);
+                const Vector factor = splat(moves[i * columns + j]);
                 Vector& chain = j % 2 == 0 ? gained : more;
                 chain += factor * old[j];
                 sum[j] += factor * left;
             }
             store(x[i] + d, gained + more);
         }
-        for (int j = 0; j < columns; ++j) store(y[j] + d, sum[j]);
+        for (int j = 0; j < columns; ++j) store(places.row[j] + d, sum[j]);
     }
     coming.taken = coming.count;
 }
 
-using Multiply = void (*)(float* const*, int64_t, float* const*, int64_t, float*, Coming&);
-using Update = void (*)(float* const*, float* const*, float* const*, int64_t, float* const*,
-                        int64_t, const float*, Coming&);
+using Multiply = void (*)(float* const*, int64_t, float* const*, int64_t, float*, int64_t, Coming&);
+using Update = void (*)(float* const*, int64_t, const Kept&, float* const*, int64_t, const float*,
+                        int64_t, Coming&);
 using UpdateInPlace = void (*)(float* const*, float* const*, int64_t, const float*, Coming&);
 constexpr Multiply multiply_by[] = {multiply<1>, multiply<2>, multiply<3>,
                                     multiply<4>, multiply<5>, multiply<6>};
-constexpr Update update_by[] = {update<1>, update<2>, update<3>, update<4>, update<5>, update<6>};
+template <bool first, bool last>
+constexpr Update update_by[] = {update<1, first, last>, update<2, first, last>,
+                                update<3, first, last>, update<4, first, last>,
+                                update<5, first, last>, update<6, first, last>};
 constexpr UpdateInPlace update_in_place_by[] = {
     update_in_place<1>, update_in_place<2>, update_in_place<3>, update_in_place<4>,
     update_in_place<5>, update_in_place<6>, update_in_place<7>, update_in_place<8>,
@@ -299,15 +313,56 @@ inline int64_t block_start(int64_t block, int64_t targets) {
 }
 
 // Cuts n targets into blocks that all m rows x meet; returns how many.
-inline int64_t cut_into_blocks(int64_t n, int64_t m, Scratch& scratch) {
-    scratch.blocks[0] = {0, n, 0, m};
-    if (n <= columns) return 1;
+inline int64_t cut_into_blocks(int64_t n, int64_t m, Block* blocks) {
+    blocks[0] = {0, n, 0, m, 0, n};
+    if (n <= columns) return n > 0;
     const int64_t count = block_count(n);
     for (int64_t b = 0; b < count; ++b) {
         const int64_t start = block_start(b, n);
-        scratch.blocks[b] = {start, block_start(b + 1, n) - start, 0, m};
+        blocks[b] = {start, block_start(b + 1, n) - start, 0, m, 0, 0};
     }
     return count;
+}
+
+// Numbers the pairs of blocks, those of a block one after the other; returns how many there are.
+inline int64_t number_pairs(Block* blocks, int64_t count) {
+    int64_t pairs = 0;
+    for (int64_t b = 0; b < count; ++b) {
+        Block& block = blocks[b];
+        block.first = pairs, block.stride = block.count;
+        pairs += (block.high - block.low) * block.count;
+    }
+    return pairs;
+}
+
+#if defined(__GNUC__)
+typedef float Lanes __attribute__((vector_size(lanes * sizeof(float))));
+#else
+struct Lanes {
+    float numbers[lanes];
+};
+#endif
+
+// These two write `lanes` numbers for the pairs of each row of a block. Blocks come in their order,
+// as what is too much for one lies in the next.
+
+// Those from `numbers` on, for each row `step` further.
+inline void spread_lanes(const Block& block, const float* numbers, int64_t step, float* pairs) {
+    float* to = pairs + block.first;
+    const int64_t rows = block.high - block.low, stride = block.stride;
+    for (int64_t i = 0; i < rows; ++i, numbers += step, to += stride) {
+        Lanes some;
+        __builtin_memcpy(&some, numbers, sizeof some);
+        __builtin_memcpy(to, &some, sizeof some);
+    }
+}
+
+// The same number for all of a row.
+inline void spread_rows(const Block& block, const float* numbers, float* pairs) {
+    float* to = pairs + block.first;
+    const int64_t rows = block.high - block.low, stride = block.stride;
+    for (int64_t i = 0; i < rows; ++i, to += stride)
+        for (int j = 0; j < lanes; ++j) to[j] = numbers[i];
 }
 
 }  // namespace

@@ -61,10 +61,10 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
                     int64_t n, const Model& model, float rate, Scratch& scratch, Losses& losses,
                     Coming& coming) {
     const int64_t m = list_contexts(tables, windows, window, scratch);
-    for (int64_t j = 0; j < n; ++j) scratch.y[j] = output_row(tables, windows.targets[target + j]);
+    list_output_rows(tables, windows.targets + target, n, scratch.y);
     combine_by[n - 1](scratch.x, m, scale_of_hidden(model, m), scratch.hidden, scratch.y,
                       tables.size, scratch.dots, coming);
-    errors<false, false>(scratch.dots, nullptr, n, windows.labels + target, 1, rate, losses);
+    errors<false>(scratch.dots, nullptr, windows.labels + target, n, rate, losses);
     share_by[n - 1](scratch.x, m, part_of_context(model, m), scratch.hidden, scratch.y, tables.size,
                     scratch.dots);
     ++scratch.predictions;

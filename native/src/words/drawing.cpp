@@ -15,7 +15,7 @@ constexpr int attempts = 8;
 constexpr std::size_t slots = 2048;
 // So many targets are compared with each other.
 constexpr std::int64_t few = 8;
-// For how many groups random bits are there ahead.
+// So far ahead is fetched what draws lead to.
 constexpr std::int64_t prepared = 16;
 
 // The row that 64 random bits lead to.
@@ -25,6 +25,12 @@ inline std::int32_t row_of(std::uint64_t random, const Vocabulary& vocabulary) {
     const std::uint64_t itself =
         -static_cast<std::uint64_t>((random & low_half) < (entry & low_half));
     return static_cast<std::int32_t>(other ^ ((other ^ index) & itself));
+}
+
+// How many slots before its own a group finds the negatives of its k-th kind. The steps grow, so
+// that no two negatives meet twice, and are longer than a window, so that the words around differ.
+std::int64_t lag(const Drawing& drawing, std::int64_t kind) {
+    return (2 * std::int64_t{drawing.window} + 3) * kind + 3 * kind * (kind - 1) / 2;
 }
 
 }  // namespace
@@ -41,12 +47,18 @@ Limits limits(const Drawing& drawing, const Vocabulary& vocabulary) {
 
 Drawer::Drawer(const Corpus& corpus, const Vocabulary& vocabulary, const Drawing& drawing)
     : corpus_(corpus), vocabulary_(vocabulary), drawing_(drawing),
-      most_targets_(limits(drawing, vocabulary).targets), latest_(slots), stamps_(slots),
-      random_(static_cast<std::size_t>(prepared * drawing.negatives)) {}
+      most_targets_(limits(drawing, vocabulary).targets), latest_(slots), stamps_(slots) {
+    if (drawing.negatives == 0) return;
+    uses_ = std::min(drawing.uses, drawing.negatives);
+    fresh_ = (drawing.negatives + uses_ - 1) / uses_;
+    for (int k = 0; k < drawing.negatives; ++k)
+        places_.push_back(k / uses_ - lag(drawing, k % uses_) * fresh_);
+}
 
 Windows Drawer::draw(std::uint64_t epoch, std::int64_t begin, std::int64_t end) {
     make_room(end - begin);
     key_ = mixed(mixed(drawing_.seed + golden) + epoch);
+    if (drawing_.negatives > 0) draw_negatives(begin / drawing_.share, (end - 1) / drawing_.share);
     count_ = windows_ = groups_ = target_count_ = 0;
     std::fill(latest_.begin(), latest_.end(), -1);
     const std::int64_t* sentence =
@@ -68,12 +80,7 @@ Windows Drawer::draw(std::uint64_t epoch, std::int64_t begin, std::int64_t end) 
         begin = upto;
         ++sentence;
     }
-    const std::int64_t negatives = drawing_.negatives > 0 ? groups_ : 0;
-    for (std::int64_t g = 0; g < std::min(prepared, negatives); ++g) prepare_negatives(g);
-    for (std::int64_t g = 0; g < groups_; ++g) {
-        draw_targets(g);
-        if (g + prepared < negatives) prepare_negatives(g + prepared);
-    }
+    for (std::int64_t g = 0; g < groups_; ++g) draw_targets(g);
     return {ids_.data(),     count_,         groups_,        window_end_.data(),
             centre_.data(),  first_.data(),  last_.data(),   target_end_.data(),
             targets_.data(), labels_.data(), repeats_.data()};
@@ -85,23 +92,26 @@ void Drawer::make_room(std::int64_t words) {
     centre_.resize(windows), first_.resize(windows), last_.resize(windows);
     window_end_.resize(windows), target_end_.resize(windows), repeats_.resize(windows);
     const std::size_t targets = windows * static_cast<std::size_t>(most_targets_);
-    targets_.resize(targets), labels_.resize(targets + lanes);
+    targets_.resize(targets), labels_.resize(targets + widest);
 }
 
-// Appends what is kept of [begin, end) to ids_, and its random bits to bits_, without branches.
+std::uint64_t Drawer::bits_at(std::int64_t position) const {
+    return mixed(key_ + static_cast<std::uint64_t>(position + 1) * golden);
+}
+
+// Appends what is kept of [begin, end) to ids_, and where it stood to positions_, without branches.
 void Drawer::keep_words(std::int64_t begin, std::int64_t end) {
     const auto room = static_cast<std::size_t>(count_ + end - begin);
-    if (ids_.size() < room) ids_.resize(2 * room), bits_.resize(2 * room);
+    if (ids_.size() < room) ids_.resize(2 * room), positions_.resize(2 * room);
     std::int32_t* const ids = ids_.data();
-    std::uint64_t* const all_bits = bits_.data();
+    std::int64_t* const positions = positions_.data();
     std::int64_t count = count_;
     for (std::int64_t p = begin; p < end; ++p) {
         const std::int32_t id = corpus_.ids[p];
         if (p + 32 < end) CHAINRULE_PREFETCH(vocabulary_.keep + corpus_.ids[p + 32]);
-        const std::uint64_t bits = mixed(key_ + static_cast<std::uint64_t>(p + 1) * golden);
         ids[count] = id;
-        all_bits[count] = bits;
-        count += (bits >> 32) <= vocabulary_.keep[id];
+        positions[count] = p;
+        count += (bits_at(p) >> 32) <= vocabulary_.keep[id];
     }
     count_ = count;
 }
@@ -127,7 +137,8 @@ void Drawer::draw_sentence(std::int64_t from, std::int64_t centre_from, std::int
     for (std::int64_t p = centre_from; p < centre_to; ++p) {
         std::int64_t reach = drawing_.window;
         if (drawing_.shrink)
-            reach = 1 + static_cast<std::int64_t>(((bits_.data()[p] & low_half) * window) >> 32);
+            reach = 1 + static_cast<std::int64_t>(
+                            ((bits_at(positions_.data()[p]) & low_half) * window) >> 32);
         const std::int64_t first = std::max(from, p - reach), last = std::min(to, p + reach + 1);
         if (last - first == 1) continue;
         centre_.data()[windows_] = static_cast<std::int32_t>(p);
@@ -138,25 +149,35 @@ void Drawer::draw_sentence(std::int64_t from, std::int64_t centre_from, std::int
     if (windows_ > open) end_group();
 }
 
-// Random bits for the negatives of a group, and a start on fetching what they lead to.
-void Drawer::prepare_negatives(std::int64_t group) {
-    const std::int64_t window = group > 0 ? window_end_.data()[group - 1] : 0;
-    const std::uint64_t bits = bits_.data()[centre_.data()[window]];
-    std::uint64_t* const random =
-        random_.data() + (group % prepared) * static_cast<std::int64_t>(drawing_.negatives);
-    for (int k = 0; k < drawing_.negatives; ++k) {
-        random[k] = mixed(bits + static_cast<std::uint64_t>(k + 1) * stream);
-        CHAINRULE_PREFETCH(vocabulary_.alias + index_of(random[k], vocabulary_.size));
+// The random bits of a draw: the k-th of a slot, which is as many words as windows share negatives.
+std::uint64_t Drawer::random_of(std::int64_t slot, std::int64_t k) const {
+    return mixed(bits_at(slot * drawing_.share) + static_cast<std::uint64_t>(k + 1) * stream);
+}
+
+// Draws the negatives that the groups of the slots [first, last] need.
+void Drawer::draw_negatives(std::int64_t first, std::int64_t last) {
+    lowest_ = first - lag(drawing_, uses_ - 1);
+    const std::int64_t count = (last - lowest_ + 1) * fresh_;
+    negatives_.resize(static_cast<std::size_t>(count));
+    std::uint64_t random[prepared];
+    std::int64_t slot = lowest_, k = 0;
+    for (std::int64_t i = 0; i < count + prepared; ++i) {
+        if (i >= prepared)
+            negatives_.data()[i - prepared] = row_of(random[i % prepared], vocabulary_);
+        random[i % prepared] = random_of(slot, k);
+        CHAINRULE_PREFETCH(vocabulary_.alias + index_of(random[i % prepared], vocabulary_.size));
+        if (++k == fresh_) ++slot, k = 0;
     }
 }
 
 // Draws negatives that are none of the targets [start, centres); returns how many were found.
-std::int64_t Drawer::draw_again(std::uint64_t* random, std::int64_t start, std::int64_t centres) {
+std::int64_t Drawer::draw_again(std::int64_t slot, std::int64_t start, std::int64_t centres) {
     std::int32_t* const targets = targets_.data();
     std::int64_t count = centres;
     for (int k = 0; k < drawing_.negatives; ++k) {
-        for (int attempt = 0; attempt < attempts; ++attempt, random[k] = mixed(random[k])) {
-            const std::int32_t row = row_of(random[k], vocabulary_);
+        std::uint64_t random = random_of(slot - lag(drawing_, k % uses_), k / uses_);
+        for (int attempt = 0; attempt < attempts; ++attempt, random = mixed(random)) {
+            const std::int32_t row = row_of(random, vocabulary_);
             if (std::find(targets + start, targets + centres, row) != targets + centres) continue;
             targets[count++] = row;
             break;
@@ -177,17 +198,18 @@ void Drawer::draw_targets(std::int64_t group) {
             labels[count++] = 1.0f;
         }
         const std::int64_t centres = count;
-        std::uint64_t* const random =
-            random_.data() + (group % prepared) * static_cast<std::int64_t>(drawing_.negatives);
         // Without branches, for none of them could be foreseen; seldom one is a centre.
         bool is_centre = false;
+        std::int64_t slot = positions_.data()[centre_.data()[open]];
+        if (drawing_.share > 1) slot /= drawing_.share;
+        const std::int32_t* const drawn = negatives_.data() + (slot - lowest_) * fresh_;
         for (int k = 0; k < drawing_.negatives; ++k) {
-            const std::int32_t row = row_of(random[k], vocabulary_);
+            const std::int32_t row = drawn[places_.data()[k]];
             for (std::int64_t t = start; t < centres; ++t) is_centre |= targets[t] == row;
             targets[centres + k] = row;
             labels[centres + k] = 0.0f;
         }
-        count += is_centre ? draw_again(random, start, centres) : drawing_.negatives;
+        count += is_centre ? draw_again(slot, start, centres) : drawing_.negatives;
     }
     if (drawing_.paths) {
         const std::int64_t centre = ids_.data()[centre_.data()[open]];

@@ -14,56 +14,44 @@ inline void multiply_blocks(const Tables& tables, const Block* blocks, int64_t c
         const Block& block = blocks[b];
         multiply_by[block.count - 1](scratch.x + block.low, block.high - block.low,
                                      scratch.y + block.start, tables.size,
-                                     scratch.dots + b * scratch.block + block.low * lanes, coming);
+                                     scratch.dots + block.first, block.stride, coming);
     }
 }
 
-// The same, turned into what pairs move by. labels(b) are those of the columns of a block, or of
-// its rows.
-template <bool weighted, bool of_rows, class Labels>
-inline void predict_blocks(const Tables& tables, const Block* blocks, int64_t count, float rate,
-                           Scratch& scratch, Losses& losses, Coming& coming, const Labels& labels) {
-    multiply_blocks(tables, blocks, count, scratch, coming);
-    for (int64_t b = 0; b < count; ++b) {
-        const Block& block = blocks[b];
-        const int64_t at = b * scratch.block + block.low * lanes;
-        errors<weighted, of_rows>(scratch.dots + at, scratch.weights + at, block.count, labels(b),
-                                  block.high - block.low, rate, losses);
-    }
-}
-
-// Moves all rows by what stands in scratch.dots now. The first block takes all rows x, whose gains
-// are kept in scratch.rows until the last.
+// Moves all rows by what stands in scratch.dots now. The first block takes all rows x, whose new
+// values are kept in scratch.rows until the last.
 inline void update_blocks(const Tables& tables, int64_t m, const Block* blocks, int64_t count,
                           Scratch& scratch, Coming& coming) {
-    float** const in_place = scratch.x;
-    for (int64_t i = 0; i < m; ++i) scratch.moved[i] = scratch.rows + i * tables.stride;
-    bool copied = false;
+    bool last = false;
     for (int64_t b = 0; b < count; ++b) {
         const Block& block = blocks[b];
-        const bool last = b + 1 == count && block.low == 0 && block.high == m;
-        float** from = b == 0 ? in_place : scratch.moved;
-        float** to = last ? in_place : scratch.moved;
-        copied = last;
-        update_by[block.count - 1](scratch.x + block.low, from + block.low, to + block.low,
-                                   block.high - block.low, scratch.y + block.start, tables.size,
-                                   scratch.dots + b * scratch.block + block.low * lanes, coming);
+        last = b + 1 == count && block.low == 0 && block.high == m;
+        const Kept kept{scratch.rows + block.low * tables.stride, tables.stride};
+        const auto& update_by_size = b == 0 ? last ? update_by<true, true> : update_by<true, false>
+                                     : last ? update_by<false, true>
+                                            : update_by<false, false>;
+        update_by_size[block.count - 1](scratch.x + block.low, block.high - block.low, kept,
+                                        scratch.y + block.start, tables.size,
+                                        scratch.dots + block.first, block.stride, coming);
     }
-    if (copied) return;
+    if (last) return;
     for (int64_t i = 0; i < m; ++i)
         for (int64_t d = 0; d < tables.size; d += width)
-            store(scratch.x[i] + d, load(scratch.moved[i] + d));
+            store(scratch.x[i] + d, load(scratch.rows + i * tables.stride + d));
 }
 
-// One step for rows x and y with weights[block][row * lanes + target] of each pair.
-inline void descend_blocks(const Tables& tables, int64_t m, int64_t n, const Block* blocks,
-                           int64_t count, float rate, Scratch& scratch, Losses& losses,
+// One step for rows x and y by the labels and, where `weighted`, the weights of their pairs.
+template <bool weighted>
+inline void descend_blocks(const Tables& tables, int64_t m, const Block* blocks, int64_t count,
+                           int64_t pairs, float rate, Scratch& scratch, Losses& losses,
                            Coming& coming) {
-    set_frozen_aside(tables, scratch.x, scratch.x[0] == scratch.hidden ? 0 : m, scratch.y, n,
-                     scratch);
-    predict_blocks<true, false>(tables, blocks, count, rate, scratch, losses, coming,
-                                [&](int64_t b) { return scratch.labels + b * lanes; });
-    update_blocks(tables, m, blocks, count, scratch, coming);
+    multiply_blocks(tables, blocks, count, scratch, coming);
+    errors<weighted>(scratch.dots, scratch.weights, scratch.labels, pairs, rate, losses);
+    const Block& block = blocks[0];
+    if (count == 1 && block.count == columns && block.low == 0 && block.high == m &&
+        m <= most_in_place)
+        update_in_place_by[m - 1](scratch.x, scratch.y, tables.size, scratch.dots, coming);
+    else update_blocks(tables, m, blocks, count, scratch, coming);
 }
 
 // The distinct rows around the centres of the windows, in scratch.x, and how often each of them
@@ -130,20 +118,15 @@ inline int64_t gather_centres(const Tables& tables, const Windows& windows, int6
     return count;
 }
 
-// Weights and answers of a block whose pairs count uses[row] * times[target] each; where every
+// Weights and labels of a block whose pairs count uses[row] * times[target] each; where every
 // target has uses of its own, those.
-inline void weigh(const Block& block, int64_t b, const float* uses, bool own, Scratch& scratch) {
-    float* weights = scratch.weights + b * scratch.block;
-    float times[lanes];
-    for (int64_t j = 0; j < lanes; ++j) {
-        const bool there = j < block.count;
-        scratch.labels[b * lanes + j] = there ? scratch.answers[block.start + j] : 0.0f;
-        times[j] = !there ? 0.0f : own ? 1.0f : scratch.times[block.start + j];
-    }
-    for (int64_t i = block.low; i < block.high; ++i)
-        for (int64_t j = 0; j < lanes; ++j)
-            weights[i * lanes + j] =
-                j < block.count ? times[j] * uses[own ? j * scratch.limit + i : i] : 0.0f;
+inline void weigh(const Block& block, const float* uses, bool own, Scratch& scratch) {
+    const float* const times = scratch.times + block.start;
+    spread_lanes(block, scratch.answers + block.start, 0, scratch.labels);
+    float* weights = scratch.weights + block.first;
+    for (int64_t i = block.low; i < block.high; ++i, weights += block.stride)
+        for (int64_t j = 0; j < block.count; ++j)
+            weights[j] = own ? uses[j * scratch.limit + i] : times[j] * uses[i];
 }
 
 // One step for the m rows in scratch.x, whose pairs count scratch.uses. Rows of targets that all
@@ -160,25 +143,31 @@ inline void descend_rows(const Tables& tables, const Windows& windows, int64_t m
     const int64_t own = count > 1 ? count : 0;
     const int64_t shared =
         gather_targets(tables, windows, target + own, n - own, repeats, 0, scratch);
-    int64_t blocks = cut_into_blocks(shared, m, scratch);
-    for (int64_t b = 0; b < blocks; ++b) weigh(scratch.blocks[b], b, total, false, scratch);
+    const int64_t shared_blocks = cut_into_blocks(shared, m, scratch.blocks);
     const int64_t centres = gather_centres(tables, windows, target, own, m, shared, scratch);
+    const auto uses_of = [&](int64_t k) { return scratch.uses + k * scratch.limit; };
+    int64_t blocks = shared_blocks;
     for (int64_t k = 0; k < centres; k += 2) {
-        Block block{shared + k, k + 1 < centres ? 2 : 1, 0, m};
-        const float* uses = scratch.uses + k * scratch.limit;
-        if (blocks > 0) {
-            const auto idle = [&](int64_t i) {
-                return uses[i] == 0.0f && (block.count == 1 || uses[scratch.limit + i] == 0.0f);
-            };
-            while (idle(block.low)) ++block.low;
-            while (idle(block.high - 1)) --block.high;
-        }
-        scratch.blocks[blocks] = block;
-        weigh(block, blocks, uses, true, scratch);
-        ++blocks;
+        Block& block = scratch.blocks[blocks];
+        block = {shared + k, k + 1 < centres ? 2 : 1, 0, m, 0, 0};
+        // The first block has to have all rows.
+        if (blocks++ == 0) continue;
+        const float* const uses = uses_of(k);
+        const auto idle = [&](int64_t i) {
+            return uses[i] == 0.0f && (block.count == 1 || uses[scratch.limit + i] == 0.0f);
+        };
+        while (idle(block.low)) ++block.low;
+        while (idle(block.high - 1)) --block.high;
     }
-    descend_blocks(tables, m, shared + centres, scratch.blocks, blocks, rate, scratch, losses,
-                   coming);
+    const int64_t pairs = number_pairs(scratch.blocks, blocks);
+    for (int64_t b = 0; b < blocks; ++b) {
+        const bool is_shared = b < shared_blocks;
+        weigh(scratch.blocks[b], is_shared ? total : uses_of(2 * (b - shared_blocks)), !is_shared,
+              scratch);
+    }
+    set_frozen_aside(tables, scratch.x, scratch.x[0] == scratch.hidden ? 0 : m, scratch.y,
+                     shared + centres, scratch);
+    descend_blocks<true>(tables, m, scratch.blocks, blocks, pairs, rate, scratch, losses, coming);
 }
 
 constexpr int64_t ahead = 2;  // groups
@@ -187,9 +176,8 @@ constexpr int64_t ahead = 2;  // groups
 inline int64_t list_rows(const Tables& tables, const Windows& windows, const Model& model,
                          int64_t group, const float** rows) {
     const int64_t start = group > 0 ? windows.target_end[group - 1] : 0;
-    int64_t count = 0;
-    for (int64_t t = start; t < windows.target_end[group]; ++t)
-        rows[count++] = output_row(tables, windows.targets[t]);
+    int64_t count = windows.target_end[group] - start;
+    list_output_rows(tables, windows.targets + start, count, rows);
     const int64_t window = group > 0 ? windows.window_end[group - 1] : 0;
     for (int64_t w = window; w < windows.window_end[group]; ++w) {
         const int64_t position = windows.centre[w] + model.window;

@@ -44,76 +44,80 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
     float **const inputs = of_rows ? scratch.y : scratch.x,
                   **const outputs = of_rows ? scratch.x : scratch.y;
     const int64_t m = gather_window(tables, windows, window, repeats, inputs, scratch);
-    for (int64_t j = 0; j < n; ++j) outputs[j] = output_row(tables, windows.targets[target + j]);
+    list_output_rows(tables, windows.targets + target, n, outputs);
     set_frozen_aside(tables, inputs, m, outputs, n, scratch);
     const int64_t rows = of_rows ? n : m;
-    const int64_t blocks = cut_into_blocks(of_rows ? m : n, rows, scratch);
-    for (int64_t b = 0; b < blocks && repeats; ++b) {
-        const Block& block = scratch.blocks[b];
-        float* const weights = scratch.weights + b * scratch.block;
-        for (int64_t i = 0; i < rows; ++i)
-            for (int64_t j = 0; j < lanes; ++j)
-                weights[i * lanes + j] =
-                    j < block.count ? scratch.uses[of_rows ? block.start + j : i] : 0.0f;
-    }
+    Block* const blocks = scratch.blocks;
+    const int64_t count = cut_into_blocks(of_rows ? m : n, rows, blocks);
+    const int64_t pairs = number_pairs(blocks, count);
     const float* const labels = windows.labels + target;
-    const auto labels_of = [&](int64_t b) {
-        return of_rows ? labels : labels + scratch.blocks[b].start;
-    };
-    using Labels = decltype(labels_of);
-    const auto predict =
-        of_rows ? repeats ? predict_blocks<true, true, Labels> : predict_blocks<false, true, Labels>
-        : repeats ? predict_blocks<true, false, Labels>
-                  : predict_blocks<false, false, Labels>;
-    predict(tables, scratch.blocks, blocks, rate, scratch, losses, coming, labels_of);
+    for (int64_t b = 0; b < count; ++b) {
+        const Block& block = blocks[b];
+        if (of_rows) spread_rows(block, labels, scratch.labels);
+        else spread_lanes(block, labels + block.start, 0, scratch.labels);
+        if (!repeats) continue;
+        if (of_rows) spread_lanes(block, scratch.uses + block.start, 0, scratch.weights);
+        else spread_rows(block, scratch.uses, scratch.weights);
+    }
+    const auto descend = repeats ? descend_blocks<true> : descend_blocks<false>;
+    descend(tables, rows, blocks, count, pairs, rate, scratch, losses, coming);
     scratch.predictions += words;
-    if (blocks == 1 && scratch.blocks[0].count == columns && rows <= most_in_place)
-        update_in_place_by[rows - 1](scratch.x, scratch.y, tables.size, scratch.dots, coming);
-    else update_blocks(tables, rows, scratch.blocks, blocks, scratch, coming);
+}
+
+// The rows of several windows in scratch.x; in scratch.own how often each stands in every one of
+// them, `lanes` numbers a row, and in scratch.uses in all. Returns how many rows there are.
+int64_t gather_windows(const Tables& tables, const Windows& windows, int64_t window, int64_t count,
+                       bool repeats, Scratch& scratch) {
+    int32_t low = windows.first[window], high = windows.last[window];
+    for (int64_t w = window + 1; w < window + count; ++w) {
+        low = windows.first[w] < low ? windows.first[w] : low;
+        high = windows.last[w] > high ? windows.last[w] : high;
+    }
+    const int64_t span = high - low;
+    float *const own = scratch.own, *const total = scratch.uses;
+    __builtin_memset(own, 0, static_cast<size_t>(span) * lanes * sizeof(float));
+    __builtin_memset(total, 0, static_cast<size_t>(span) * sizeof(float));
+    for (int64_t k = 0; k < count; ++k) {
+        const int64_t first = windows.first[window + k] - low,
+                      last = windows.last[window + k] - low;
+        for (int64_t p = first; p < last; ++p) own[p * lanes + k] = 1.0f, total[p] += 1.0f;
+        const int64_t centre = windows.centre[window + k] - low;
+        own[centre * lanes + k] = 0.0f, total[centre] -= 1.0f;
+        scratch.predictions += last - first - 1;
+    }
+    int64_t m = 0;
+    for (int64_t p = 0; p < span; ++p) {
+        if (total[p] == 0.0f) continue;
+        float* const row = input_row(tables, windows.ids[low + p]);
+        int64_t i = repeats ? 0 : m;
+        while (i < m && scratch.x[i] != row) ++i;
+        for (int j = 0; j < lanes; ++j)
+            own[i * lanes + j] = (i < m ? own[i * lanes + j] : 0.0f) + own[p * lanes + j];
+        total[i] = (i < m ? total[i] : 0.0f) + total[p];
+        scratch.x[i] = row;
+        m += i == m;
+    }
+    return m;
 }
 
 // Several windows whose targets are all different. All of their rows meet the negatives in one
 // block and the centres in another, where a row counts for the windows it stands in.
 void descend_windows(const Tables& tables, const Windows& windows, int64_t window, int64_t count,
-                     int64_t target, int64_t n, float rate, Scratch& scratch, Losses& losses,
-                     Coming& coming) {
-    int32_t first[lanes] = {}, last[lanes] = {}, centre[lanes] = {};
-    int32_t low = windows.first[window], high = windows.last[window];
-    for (int64_t k = 0; k < count; ++k) {
-        first[k] = windows.first[window + k];
-        last[k] = windows.last[window + k];
-        centre[k] = windows.centre[window + k];
-        low = first[k] < low ? first[k] : low;
-        high = last[k] > high ? last[k] : high;
-    }
-    float *const negative = scratch.weights, *const own = scratch.weights + scratch.block;
-    int64_t m = 0;
-    for (int32_t p = low; p < high; ++p) {
-        float inside[lanes], total = 0.0f;
-        for (int j = 0; j < lanes; ++j)
-            inside[j] = p >= first[j] && p < last[j] && p != centre[j] ? 1.0f : 0.0f;
-        for (int j = 0; j < lanes; ++j) total += inside[j];
-        if (total == 0.0f) continue;
-        float* const row = input_row(tables, windows.ids[p]);
-        scratch.x[m] = row;
-        int64_t i = 0;
-        while (scratch.x[i] != row) ++i;
-        float *const times = negative + i * lanes, *const own_times = own + i * lanes;
-        for (int j = 0; j < lanes; ++j) {
-            times[j] = (i < m ? times[j] : 0.0f) + (j < n - count ? total : 0.0f);
-            own_times[j] = (i < m ? own_times[j] : 0.0f) + inside[j];
-        }
-        scratch.predictions += static_cast<int64_t>(total);
-        m += i == m;
-    }
-    for (int64_t j = 0; j < n; ++j) scratch.y[j] = output_row(tables, windows.targets[target + j]);
+                     int64_t target, int64_t n, bool repeats, float rate, Scratch& scratch,
+                     Losses& losses, Coming& coming) {
+    const int64_t m = gather_windows(tables, windows, window, count, repeats, scratch);
+    list_output_rows(tables, windows.targets + target, n, scratch.y);
     set_frozen_aside(tables, scratch.x, m, scratch.y, n, scratch);
-    scratch.blocks[0] = {count, n - count, 0, m};
-    scratch.blocks[1] = {0, count, 0, m};
-    predict_blocks<true, false>(
-        tables, scratch.blocks, 2, rate, scratch, losses, coming,
-        [&](int64_t b) { return windows.labels + target + scratch.blocks[b].start; });
-    update_blocks(tables, m, scratch.blocks, 2, scratch, coming);
+    Block* const blocks = scratch.blocks;
+    blocks[0] = {count, n - count, 0, m, 0, 0};
+    blocks[1] = {0, count, 0, m, 0, 0};
+    const int64_t pairs = number_pairs(blocks, 2);
+    const float* const labels = windows.labels + target;
+    for (int b = 0; b < 2; ++b)
+        spread_lanes(blocks[b], labels + blocks[b].start, 0, scratch.labels);
+    spread_rows(blocks[0], scratch.uses, scratch.weights);
+    spread_lanes(blocks[1], scratch.own, lanes, scratch.weights);
+    descend_blocks<true>(tables, m, blocks, 2, pairs, rate, scratch, losses, coming);
 }
 
 }  // namespace
@@ -134,7 +138,7 @@ void skipgram(const Tables& tables, const Windows& windows, int64_t first, int64
         } else if (count == 1 && !targets) {
             descend_window(tables, windows, window, target, n, rows, rate, scratch, losses, coming);
         } else if (count <= columns && n > count && n - count <= columns && !targets) {
-            descend_windows(tables, windows, window, count, target, n, rate, scratch, losses,
+            descend_windows(tables, windows, window, count, target, n, rows, rate, scratch, losses,
                             coming);
         } else {
             const int64_t m = gather_rows(tables, windows, window, count, rows, scratch);

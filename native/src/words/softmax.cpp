@@ -10,35 +10,20 @@
 namespace chainrule::words::CHAINRULE_SIMD {
 namespace {
 
-// Turns the dots of row i with all targets into what they move by; returns the cross-entropy.
-float cross_entropy(Scratch& scratch, int64_t i, int64_t blocks, int64_t vocabulary, int64_t right,
-                    float scale) {
-    float most = -3.0e38f, sum = 0.0f, dot = 0.0f;
-    for (int64_t b = 0; b < blocks; ++b) {
-        const int64_t start = block_start(b, vocabulary), end = block_start(b + 1, vocabulary);
-        const float* dots = scratch.dots + b * scratch.block + i * lanes;
-        for (int64_t t = start; t < end; ++t) {
-            most = dots[t - start] > most ? dots[t - start] : most;
-            dot = t == right ? dots[t - start] : dot;
-        }
+// Turns the dots of a row with all targets into what they move by; returns the cross-entropy.
+float cross_entropy(float* dots, int64_t count, int64_t right, float scale) {
+    float most = -3.0e38f, sum = 0.0f;
+    for (int64_t t = 0; t < count; ++t) most = dots[t] > most ? dots[t] : most;
+    const float dot = dots[right];
+    for (int64_t t = 0; t < count; ++t) {
+        float e = dots[t] - most;
+        e = e < lowest ? lowest : e;  // Not a number stays none.
+        exp_of_negative<float, int32_t, 1>(&e);
+        dots[t] = e;
     }
-    for (int64_t b = 0; b < blocks; ++b) {
-        float* dots = scratch.dots + b * scratch.block + i * lanes;
-        const int64_t count = block_start(b + 1, vocabulary) - block_start(b, vocabulary);
-        for (int64_t j = 0; j < lanes; ++j) {
-            float e = dots[j] - most;
-            e = j < count && !(e < lowest) ? e : lowest;  // Not a number stays none.
-            exp_of_negative<float, int32_t, 1>(&e);
-            dots[j] = j < count ? e : 0.0f;
-            sum += dots[j];
-        }
-    }
-    for (int64_t b = 0; b < blocks; ++b) {
-        float* dots = scratch.dots + b * scratch.block + i * lanes;
-        const int64_t at = right - block_start(b, vocabulary);
-        for (int64_t j = 0; j < lanes; ++j)
-            dots[j] = scale * ((j == at ? 1.0f : 0.0f) - dots[j] / sum);
-    }
+    for (int64_t t = 0; t < count; ++t) sum += dots[t];
+    for (int64_t t = 0; t < count; ++t) dots[t] *= -scale / sum;
+    dots[right] += scale;
     return most - dot + logf(sum);
 }
 
@@ -62,18 +47,19 @@ void softmax(const Tables& tables, const Windows& windows, int64_t first, int64_
         } else {
             m = gather_rows(tables, windows, g, 1, windows.repeats[g] & repeated_rows, scratch);
         }
+        cut_into_blocks(model.vocabulary, m, scratch.blocks);
+        // All dots of a row lie side by side, and what its last block writes beyond them.
+        const int64_t stride = model.vocabulary + lanes;
         for (int64_t b = 0; b < blocks; ++b)
-            scratch.blocks[b] = {
-                block_start(b, model.vocabulary),
-                block_start(b + 1, model.vocabulary) - block_start(b, model.vocabulary), 0, m};
+            scratch.blocks[b].first = scratch.blocks[b].start, scratch.blocks[b].stride = stride;
         for (int64_t t = 0; t < model.vocabulary; ++t)
             scratch.y[t] = tables.output + t * tables.stride;
         set_frozen_aside(tables, scratch.x, model.kind == Kind::cbow ? 0 : m, scratch.y,
                          model.vocabulary, scratch);
         multiply_blocks(tables, scratch.blocks, blocks, scratch, none);
         for (int64_t i = 0; i < m; ++i) {
-            const float loss =
-                cross_entropy(scratch, i, blocks, model.vocabulary, centre, rate * scratch.uses[i]);
+            const float loss = cross_entropy(scratch.dots + i * stride, model.vocabulary, centre,
+                                             rate * scratch.uses[i]);
             scratch.loss += scratch.uses[i] * loss;
             scratch.predictions += static_cast<int64_t>(scratch.uses[i]);
         }

@@ -57,14 +57,15 @@ double step_of(double pairs, double rate) { return std::min(0.5 * rate * pairs, 
 }  // namespace
 
 WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int64_t stride) {
-    const std::int64_t block = (limits.rows + 1) * lanes;
+    // A row of pairs may be written with `lanes` numbers more.
+    const std::int64_t pairs = limits.rows * (limits.targets + lanes) + widest;
     // Blocks of targets that are shared, and those of the centres of a group by two.
     const std::int64_t blocks = (limits.targets + columns - 1) / columns + share + 1;
-    const std::int64_t uses = limits.rows * (share + 1), targets = limits.targets + lanes;
+    const std::int64_t uses = limits.rows * (share + 1), targets = limits.targets + widest;
+    const std::int64_t own = limits.rows * lanes;
     numbers_.resize(static_cast<std::size_t>((2 * limits.rows + targets + 2 * share) * stride +
-                                             2 * blocks * block + blocks * lanes + uses +
-                                             2 * targets + 16));
-    pointers_.resize(static_cast<std::size_t>(2 * limits.rows + 2 * targets + share));
+                                             3 * pairs + own + uses + 2 * targets + 16));
+    pointers_.resize(static_cast<std::size_t>(limits.rows + 2 * targets + share));
     blocks_.resize(static_cast<std::size_t>(blocks));
     // Rows begin at a line of the cache.
     float* free = aligned(numbers_.data());
@@ -74,19 +75,18 @@ WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int6
         return taken;
     };
     scratch_.limit = limits.rows;
-    scratch_.block = block;
     scratch_.blocks = blocks_.data();
     scratch_.x = pointers_.data();
-    scratch_.moved = scratch_.x + limits.rows;
-    scratch_.y = scratch_.moved + limits.rows;
+    scratch_.y = scratch_.x + limits.rows;
     scratch_.coming = const_cast<const float**>(scratch_.y + targets);
     scratch_.coming[0] = free;
     scratch_.rows = take(limits.rows * stride);
     scratch_.copies = take((limits.rows + targets) * stride);
     scratch_.hidden = take(2 * share * stride);
-    scratch_.dots = take(blocks * block);
-    scratch_.weights = take(blocks * block);
-    scratch_.labels = take(blocks * lanes);
+    scratch_.dots = take(pairs);
+    scratch_.weights = take(pairs);
+    scratch_.labels = take(pairs);
+    scratch_.own = take(own);
     scratch_.uses = take(uses);
     scratch_.times = take(targets);
     scratch_.answers = take(targets);

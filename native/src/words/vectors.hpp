@@ -91,7 +91,7 @@ CHAINRULE_INLINE void prefetch_row(const float* row, int64_t size) {
 }
 
 // Both write the sums over the lanes of `count` <= 6 vectors to out[0], ..., and 0 up to out[7];
-// the second those of `other` behind them.
+// the second those of `other` to next[0], ..., after the first.
 #if defined(__AVX2__)
 #if defined(__AVX512F__)
 inline __m256 halved(Vector v) {
@@ -124,7 +124,7 @@ inline void lane_sums(const Vector* v, float* out) {
 }
 
 template <int count>
-inline void lane_sums(const Vector* v, const Vector* other, float* out) {
+inline void lane_sums(const Vector* v, const Vector* other, float* out, float* next) {
     const __m256 zero = _mm256_setzero_ps();
     // One in the low half, the other in the high half.
     const auto at = [&](int i) {
@@ -136,7 +136,7 @@ inline void lane_sums(const Vector* v, const Vector* other, float* out) {
     const __m256 a = _mm256_hadd_ps(_mm256_hadd_ps(at(0), at(1)), _mm256_hadd_ps(at(2), at(3)));
     const __m256 b = count > 4 ? _mm256_hadd_ps(_mm256_hadd_ps(at(4), at(5)), zero) : zero;
     _mm256_storeu_ps(out, _mm256_permute2f128_ps(a, b, 0x20));
-    _mm256_storeu_ps(out + 8, _mm256_permute2f128_ps(a, b, 0x31));
+    _mm256_storeu_ps(next, _mm256_permute2f128_ps(a, b, 0x31));
 }
 #else
 template <int count>
@@ -151,9 +151,9 @@ inline void lane_sums(const Vector* v, float* out) {
 }
 
 template <int count>
-inline void lane_sums(const Vector* v, const Vector* other, float* out) {
+inline void lane_sums(const Vector* v, const Vector* other, float* out, float* next) {
     lane_sums<count>(v, out);
-    lane_sums<count>(other, out + 8);
+    lane_sums<count>(other, next);
 }
 #endif
 

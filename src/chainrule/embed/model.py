@@ -21,7 +21,13 @@ from chainrule.train.checkpoints import CheckpointError, read_arrays
 
 Callbacks = Sequence[Callable[[History], Any]]
 # What the kernels have room for.
-MOST = {"window": 100_000, "negative": 100_000, "share_negatives": 1000, "workers": 256}
+MOST = {
+    "window": 100_000,
+    "negative": 100_000,
+    "share_negatives": 1000,
+    "reuse_negatives": 1000,
+    "workers": 256,
+}
 
 
 class ModelError(ChainruleError, ValueError):

@@ -192,6 +192,7 @@ class UnitNorm(FallingRateModel):
             shrink=False,
             negatives=o.negative if o.contrast else 0,
             share=1,
+            uses=1,
             centre=True,
             paths=False,
             node_offset=0,

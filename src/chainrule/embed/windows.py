@@ -98,6 +98,7 @@ class Drawing:
         shrink: whether the width is drawn from 1 to ``window``.
         negatives: wrong targets of each group.
         share: how many windows share them.
+        uses: how many groups, far from each other, a drawn negative serves.
         centre: whether the centre itself is a target.
         paths: whether the nodes above it are.
         node_offset: the first node's row in the output table.
@@ -108,6 +109,7 @@ class Drawing:
     shrink: bool
     negatives: int
     share: int
+    uses: int
     centre: bool
     paths: bool
     node_offset: int
@@ -126,14 +128,14 @@ class Drawing:
         """The windows whose centres lie in [begin, end) of the text."""
         key = mixed(mixed((self.seed + _GOLDEN) & _MASK) + epoch)
         kept: list[int] = []
-        bits: list[int] = []
+        positions: list[int] = []
         centres: list[int] = []
         firsts: list[int] = []
         lasts: list[int] = []
         window_ends: list[int] = []
 
         def bits_at(position: int) -> int:
-            return mixed(key + (position + 1) * _GOLDEN)
+            return _bits(key, position)
 
         def is_kept(position: int) -> bool:
             return bits_at(position) >> 32 <= int(keep[ids[position]])
@@ -158,12 +160,12 @@ class Drawing:
             base = len(kept)
             places = before + around + after
             kept += [int(ids[p]) for p in places]
-            bits += [bits_at(p) for p in places]
+            positions += places
             open_window = len(centres)
             for p in range(base + len(before), base + len(before) + len(around)):
                 reach = self.window
                 if self.shrink:
-                    reach = 1 + ((bits[p] % 2**32 * self.window) >> 32)
+                    reach = 1 + ((bits_at(positions[p]) % 2**32 * self.window) >> 32)
                 first, last = max(base, p - reach), min(base + len(places), p + reach + 1)
                 if last - first == 1:
                     continue
@@ -183,7 +185,8 @@ class Drawing:
         open_window = 0
         for close in window_ends:
             inside = centres[open_window:close]
-            self._add_targets(inside, kept, bits, alias, paths, targets, labels)
+            slot = positions[inside[0]] // self.share
+            self._add_targets(inside, kept, key, slot, alias, paths, targets, labels)
             target_ends.append(len(targets))
             open_window = close
         return Windows(
@@ -197,11 +200,20 @@ class Drawing:
             np.array(labels, np.float32),
         )
 
+    def lag(self, kind: int) -> int:
+        """How many slots before its own a group finds its negatives of a kind.
+
+        A slot is as many words of the text as windows share negatives. The steps grow, so that no
+        two negatives meet twice, and are longer than a window.
+        """
+        return (2 * self.window + 3) * kind + 3 * kind * (kind - 1) // 2
+
     def _add_targets(
         self,
         centres: list[int],
         kept: list[int],
-        bits: list[int],
+        key: int,
+        slot: int,
         alias: np.ndarray | None,
         paths: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
         targets: list[int],
@@ -211,9 +223,11 @@ class Drawing:
             words = [kept[p] for p in centres]
             targets += words
             labels += [1.0] * len(words)
+            uses = min(self.uses, self.negatives)
             for k in range(self.negatives):
                 assert alias is not None
-                random = mixed(bits[centres[0]] + (k + 1) * _STREAM)
+                position = (slot - self.lag(k % uses)) * self.share
+                random = mixed(_bits(key, position) + (k // uses + 1) * _STREAM)
                 for _ in range(_ATTEMPTS):
                     row = _alias_draw(alias, random)
                     if row not in words:
@@ -236,6 +250,10 @@ def mixed(x: int) -> int:
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
     return x ^ (x >> 31)
+
+
+def _bits(key: int, position: int) -> int:
+    return mixed(key + (position + 1) * _GOLDEN)
 
 
 def _alias_draw(alias: np.ndarray, random: int) -> int:

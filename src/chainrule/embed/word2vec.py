@@ -43,11 +43,13 @@ class Options:
     softmax: bool = False
     gradient: str = "exact"
     share_negatives: int = 1
+    reuse_negatives: int = 5
     deterministic: bool = False
 
     def check(self) -> None:
         """Raise ``ModelError`` for what cannot be."""
-        for name in ("vector_size", "window", "workers", "epochs", "share_negatives"):
+        counts = ("vector_size", "window", "workers", "epochs", "share_negatives")
+        for name in (*counts, "reuse_negatives"):
             positive_whole(getattr(self, name), name)
         seed_of(self.seed)
         check_limits(self)
@@ -98,6 +100,8 @@ class Word2Vec(FallingRateModel):
         gradient: of CBOW: "exact", or "historical" for what word2vec and gensim do: the whole of it
             for each word of a mean, a share of it for each word of a sum.
         share_negatives: windows in a row that share their negatives; 4 is the fast mode.
+        reuse_negatives: for how many windows, far from each other, a drawn negative serves: its row
+            is at hand then. 1 draws all anew, which costs time and changes no measure of quality.
         deterministic: whether several threads too always give the same bits. They then work in
             rounds on copies of rows, and two of them need about twice as long as one alone, whose
             bits are always the same.
@@ -145,6 +149,7 @@ class Word2Vec(FallingRateModel):
         softmax: bool = False,
         gradient: str = "exact",
         share_negatives: int = 1,
+        reuse_negatives: int = 5,
         deterministic: bool = False,
         callbacks: Callbacks = (),
         checkpoint: str | os.PathLike[str] | None = None,
@@ -171,6 +176,7 @@ class Word2Vec(FallingRateModel):
             softmax=softmax,
             gradient=gradient,
             share_negatives=share_negatives,
+            reuse_negatives=reuse_negatives,
             deterministic=deterministic,
         )
         self._begin(options, checkpoint)
@@ -244,6 +250,7 @@ class Word2Vec(FallingRateModel):
             shrink=o.shrink_windows,
             negatives=o.negative,
             share=o.share_negatives,
+            uses=o.reuse_negatives,
             centre=with_centre,
             paths=bool(o.hs) and not o.softmax,
             node_offset=self._node_offset,

@@ -3,6 +3,9 @@
 //
 // Every draw is a function of (seed, epoch, position in the corpus), so the windows of any piece of
 // the corpus can be drawn at any time by any thread, and a long sentence can be cut anywhere.
+//
+// A drawn negative serves several windows that lie far from each other, so that its row is in the
+// cache for all but the first. Each window alone has negatives as if they were drawn for it.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +42,7 @@ struct Drawing {
     bool shrink;               // windows of random width, up to `window`
     int negatives;             // for each group of windows
     int share;                 // how many windows share their negatives
+    int uses;                  // how many groups, far from each other, a drawn negative serves
     bool centre;               // whether the centre's own row of the output table is a target
     bool paths;                // whether the nodes above the centre are
     std::int64_t node_offset;  // where their rows begin
@@ -63,8 +67,10 @@ private:
     void keep_words(std::int64_t begin, std::int64_t end);
     void draw_sentence(std::int64_t from, std::int64_t centre_from, std::int64_t centre_to,
                        std::int64_t to);
-    void prepare_negatives(std::int64_t group);
-    std::int64_t draw_again(std::uint64_t* random, std::int64_t start, std::int64_t centres);
+    std::uint64_t bits_at(std::int64_t position) const;
+    std::uint64_t random_of(std::int64_t slot, std::int64_t k) const;
+    void draw_negatives(std::int64_t first, std::int64_t last);
+    std::int64_t draw_again(std::int64_t slot, std::int64_t start, std::int64_t centres);
     void draw_targets(std::int64_t group);
 
     Corpus corpus_;
@@ -74,8 +80,7 @@ private:
     std::uint64_t key_ = 0;
     std::int64_t count_ = 0, windows_ = 0, groups_ = 0, target_count_ = 0;
     std::vector<std::int32_t> ids_, centre_, first_, last_, targets_;
-    std::vector<std::uint64_t> bits_;
-    std::vector<std::int64_t> window_end_, target_end_;
+    std::vector<std::int64_t> positions_, window_end_, target_end_;
     std::vector<float> labels_;
     std::vector<std::uint8_t> repeats_;
     // Where a word was last, by some bits of its row, and from where on no word occurs twice.
@@ -83,7 +88,11 @@ private:
     // Which group named a target last, by some bits of its row.
     std::vector<std::uint64_t> stamps_;
     std::uint64_t stamp_ = 0;
-    std::vector<std::uint64_t> random_;
+    // The negatives from slot lowest_ on, so many for each slot. A group's lie at these places,
+    // seen from its own slot.
+    std::int64_t uses_ = 1, fresh_ = 0, lowest_ = 0;
+    std::vector<std::int32_t> negatives_;
+    std::vector<std::int64_t> places_;
 };
 
 }  // namespace chainrule::words

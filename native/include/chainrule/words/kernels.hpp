@@ -10,6 +10,7 @@ namespace chainrule::words {
 
 constexpr int columns = 6;  // rows of the output table in a block, held in registers
 constexpr int lanes = 8;    // the same, padded
+constexpr int widest = 16;  // floats in a vector
 
 // Rows of `stride` floats, aligned to 64 bytes; what lies beyond the `size` of a vector is zero.
 struct Tables {
@@ -39,7 +40,7 @@ struct Windows {
     // group of several windows the centres come first, each for its own window alone.
     const int64_t* target_end;  // of each group: offset after its last target
     const int32_t* targets;
-    const float* labels;     // and `lanes` more
+    const float* labels;     // and `widest` more
     const uint8_t* repeats;  // of each group: which rows may occur twice in it
 };
 constexpr uint8_t repeated_rows = 1, repeated_targets = 2;
@@ -56,24 +57,25 @@ struct Model {
     int64_t vocabulary;
 };
 
-// Targets [start, start + count) of a group, and the rows [low, high) that meet them.
+// Targets [start, start + count) of a group, and the rows [low, high) that meet them. The pair of
+// row low + i and target start + j is number first + i * stride + j of the group.
 struct Block {
-    int64_t start, count, low, high;
+    int64_t start, count, low, high, first, stride;
 };
 
 // Working memory of one thread, and what it counts.
 struct Scratch {
     int64_t limit;  // rows in a group at most
-    int64_t block;  // (limit + 1) * lanes: a number for each pair of a block, and a row more
     Block* blocks;
-    float **x, **moved, **y;
+    float **x, **y;
     const float** coming;  // rows of a group that will be needed soon
     float* rows;           // limit rows of a table
     float* copies;         // a row for each of x and y
     float* hidden;         // two rows for each window: CBOW's means, and the same before the step
-    float* dots;           // of each block
-    float* weights;        // of each block: how often a pair counts
-    float* labels;         // of each block: lanes
+    float* dots;           // of each pair
+    float* weights;        // of each pair: how often it counts
+    float* labels;         // of each pair: what is to be said
+    float* own;            // of each row: `lanes` windows, how often it stands in them
     float* uses;           // of each window, and of all: how often a row stands in it
     float* times;          // how often a target occurs
     float* answers;        // what is to be said of it
