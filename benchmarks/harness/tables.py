@@ -97,9 +97,19 @@ def publish(
         print(f"\n{table.text()}")
     if path and found:
         in_order = sorted(found, key=lambda cell: str(cell["date"]))
-        about = {**in_order[-1]["about"], "versions": _versions(in_order)}
+        about = {**_machines(in_order), "versions": _versions(in_order)}
         head = heading(about, command, [cell["date"] for cell in found])
         write_section(path, name, "\n\n".join([head, *(t.markdown() for t in tables)]))
+
+
+def _machines(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Of each fact of the machines all values that cells were measured on, the first one first."""
+    seen: dict[str, dict[str, None]] = {}
+    for cell in found:
+        for name, value in cell["about"].items():
+            if name != "versions":
+                seen.setdefault(name, {})[str(value)] = None
+    return {name: " and ".join(values) for name, values in seen.items()}
 
 
 def _versions(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:

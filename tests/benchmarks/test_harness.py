@@ -214,20 +214,24 @@ def test_a_section_is_replaced_and_the_rest_stays(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["page.md"]
 
 
-def test_a_document_names_all_versions_that_its_tables_were_measured_with(tmp_path):
+def test_a_document_names_all_machines_and_versions_that_its_tables_were_measured_with(tmp_path):
     path = tmp_path / "page.md"
     path.write_text("<!-- speed -->\n<!-- end of speed -->\n", "utf-8")
-    machine = {"processor": "P", "cores": 2, "memory": "M", "system": "S", "python": "3.11"}
+    machine = {"cores": 2, "memory": "M", "system": "S", "python": "3.11"}
     found = [
-        {"date": f"2026-01-0{day}T00:00:00", "about": {**machine, "versions": versions}}
-        for day, versions in [
-            (2, {"ours": "0.2", "peer": "7"}),
-            (1, {"ours": "0.1", "peer": "7"}),
-            (3, {"ours": "0.2"}),
+        {
+            "date": f"2026-01-0{day}T00:00:00",
+            "about": {**machine, "processor": processor, "versions": versions},
+        }
+        for day, processor, versions in [
+            (2, "new", {"ours": "0.2", "peer": "7"}),
+            (1, "old", {"ours": "0.1", "peer": "7"}),
+            (3, "new", {"ours": "0.2"}),
         ]
     ]
     publish([], found, "measure", path, "speed")
     text = path.read_text("utf-8")
+    assert "Machine: old and new, 2 cores, M, S.\n" in text
     assert "Versions: Python 3.11, ours 0.1 and 0.2, peer 7.\n" in text
     assert "Date: 2026-01-01 to 2026-01-03. Command: `measure`." in text
 
