@@ -61,6 +61,20 @@ def test_counts_add_up_over_pieces(kind: type, parts: list[bytes]) -> None:
     assert table.counts().tolist() == list(Counter(words).values())
 
 
+@every_table
+@pytest.mark.parametrize("gap", [b" ", b"\n", b"\t\n \n", b" " * 70])
+def test_words_begin_and_end_anywhere(kind: type, gap: bytes) -> None:
+    # White space is looked for in 64 bytes at a time: words and gaps of all sizes lie across.
+    for size in (*range(1, 20), 63, 64, 65, 130):
+        for before in range(66):
+            data = b"x" * before + gap + b"y" * size + gap + b"z"
+            for text in (data, data[:-1], data[: -1 - len(gap)]):
+                table = kind()
+                ids, ends = table.read(text)
+                lines = [[word.decode() for word in line.split()] for line in text.split(b"\n")]
+                assert lines_of(table, ids, ends) == lines
+
+
 alphabet = st.sampled_from("ab'’-\u2010 \n.7٣é\u0301ßΣςनमस्ते中文🌙İ½_\u00a0\u2028") | st.characters(
     codec="utf-8"
 )

@@ -27,8 +27,10 @@ uint64_t eight(const char* from) {
     return value;
 }
 
+// At least one of them; without a branch, as no processor foresees how long words are.
 uint64_t lowest_bytes(uint64_t value, int64_t count) {
-    return count >= 8 ? value : value & ((uint64_t{1} << (8 * count)) - 1);
+    const int64_t others = 8 * std::max<int64_t>(8 - count, 0);
+    return value << others >> others;
 }
 
 // Fewer than eight bytes as a number, filled up with zeros.
@@ -164,8 +166,6 @@ WordTable::Token token_of(std::string_view word) {
 
 namespace {
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
 // The highest bit of each byte that is white space, nothing else.
 uint64_t spaces(uint64_t text) {
     constexpr uint64_t high = 0x80 * ones;
@@ -176,16 +176,22 @@ uint64_t spaces(uint64_t text) {
     return ((tab_or_more & ~beyond_return) | ~other_than_blank) & ~text & high;
 }
 
-// Where the word that begins at `at` ends.
-const char* end_of_word(const char* at, const char* last) {
-    for (; last - at >= 8; at += 8)
-        if (const uint64_t found = spaces(eight(at))) return at + std::countr_zero(found) / 8;
-    while (at != last && !is_space(*at)) ++at;
-    return at;
+constexpr size_t together = 64;  // bytes
+
+// A bit for each of so many bytes: whether it is white space.
+uint64_t space_bits(const char* from) {
+    // Moves the lowest bit of the k-th byte to the k-th bit of the highest byte.
+    constexpr uint64_t gather = 0x0102040810204080;
+    uint64_t bits = 0;
+    for (size_t i = 0; i < together; i += 8)
+        bits |= ((spaces(eight(from + i)) >> 7) * gather >> 56) << i;
+    return bits;
 }
 
 }  // namespace
 
+// Where words end is found for many bytes at a time: the next word need not wait for the end of the
+// one before.
 void read_spaced(WordTable& table, std::string_view text, std::vector<int32_t>& ids,
                  std::vector<int64_t>& ends) {
     WordTable::Token tokens[WordTable::most_tokens];
@@ -195,23 +201,38 @@ void read_spaced(WordTable& table, std::string_view text, std::vector<int32_t>& 
         table.add(tokens, waiting, ids.data() + ids.size() - waiting);
         waiting = 0;
     };
-    const char* at = text.data();
-    const char* const last = at + text.size();
-    while (true) {
-        for (; at != last && is_space(*at); ++at)
-            if (*at == '\n') ends.push_back(static_cast<int64_t>(ids.size() + waiting));
-        if (at == last) break;
-        const char* const start = at;
-        // Most words end within the eight bytes that are looked at together.
-        const uint64_t eight_bytes =
-            last - at >= 8 ? eight(at) : few(at, static_cast<size_t>(last - at));
-        const uint64_t found = last - at >= 8 ? spaces(eight_bytes) : 0;
-        at = found ? at + std::countr_zero(found) / 8 : end_of_word(at, last);
-        const auto size = static_cast<size_t>(at - start);
-        tokens[waiting++] = {
-            {start, size}, lowest_bytes(eight_bytes, at - start), size > 8 ? eight(at - 8) : 0};
+    const char *const first = text.data(), *const last = first + text.size();
+    const auto take_word = [&](const char* start, const char* end) {
+        const auto size = static_cast<size_t>(end - start);
+        const uint64_t head =
+            last - start >= 8 ? lowest_bytes(eight(start), end - start) : few(start, size);
+        // Read in any case, so that there is no branch either.
+        const uint64_t tail = end - first >= 8 ? eight(end - 8) : 0;
+        tokens[waiting++] = {{start, size}, head, tail & -static_cast<uint64_t>(size > 8)};
         if (waiting == WordTable::most_tokens) flush();
+    };
+    const auto take_spaces = [&](const char* start, const char* end) {
+        for (; start != end; ++start)
+            if (*start == '\n') ends.push_back(static_cast<int64_t>(ids.size() + waiting));
+    };
+    const char* open = first;  // Where the word or the white space begins that has not ended.
+    uint64_t before = 1;       // Whether white space is before these bytes.
+    for (size_t at = 0; at <= text.size(); at += together) {
+        // Behind the text is white space.
+        char rest[together];
+        const bool whole = text.size() - at >= together;
+        if (!whole) std::fill(std::copy(first + at, last, rest), rest + together, ' ');
+        const uint64_t bits = space_bits(whole ? first + at : rest);
+        for (uint64_t edges = bits ^ (bits << 1 | before); edges; edges &= edges - 1) {
+            const int edge = std::countr_zero(edges);
+            const char* const end = first + at + edge;
+            if (bits >> edge & 1) take_word(open, end);
+            else take_spaces(open, end);
+            open = end;
+        }
+        before = bits >> (together - 1);
     }
+    take_spaces(open, last);
     flush();
 }
 
