@@ -5,6 +5,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <cstring>
@@ -39,12 +40,14 @@ public:
                const nb::object& alias, const nb::object& path_ends, const nb::object& path_nodes,
                const nb::object& path_codes, const nb::object& input, const nb::object& output,
                const nb::object& frozen_input, const nb::object& frozen_output,
+               const nb::object& input_uses, const nb::object& output_uses,
                const nb::dict& settings)
         : ids_(ids, "ids"), ends_(ends, "ends"), keep_(keep, "keep"), alias_(alias, "alias"),
           path_ends_(path_ends, "path_ends"), path_nodes_(path_nodes, "path_nodes"),
           path_codes_(path_codes, "path_codes"), input_(input, "input", true),
           output_(output, "output", true), frozen_input_(frozen_input, "frozen_input"),
-          frozen_output_(frozen_output, "frozen_output") {
+          frozen_output_(frozen_output, "frozen_output"), input_uses_(input_uses, "input_uses"),
+          output_uses_(output_uses, "output_uses") {
         const auto stride = setting<int64_t>(settings, "stride");
         const auto size = setting<int64_t>(settings, "size");
         drawing_.seed = setting<uint64_t>(settings, "seed");
@@ -77,6 +80,12 @@ public:
             if (static_cast<int64_t>(alias_.data()[i] >> 32) >= vocabulary)
                 throw std::invalid_argument("alias names a row that is not there");
         if (frozen_input_.data()) frozen_input_.need(rows_in_);
+        if (input_uses_.data()) input_uses_.need(vocabulary);
+        if (output_uses_.data()) output_uses_.need(rows_out_);
+        for (const auto* uses : {&input_uses_, &output_uses_})
+            if (!std::all_of(uses->data(), uses->data() + uses->size(),
+                             [](float number) { return number >= 0.0f; }))
+                throw std::invalid_argument("uses of rows must be at least 0");
         if (frozen_output_.data()) frozen_output_.need(rows_out_);
         if (drawing_.paths) {
             path_ends_.need(vocabulary);
@@ -101,23 +110,43 @@ public:
             Model{kind, setting<bool>(settings, "softmax"), drawing_.window,
                   setting<bool>(settings, "mean"), setting<bool>(settings, "divided"),
                   setting<float>(settings, "contrast"), vocabulary},
-            Tables{input_.data(), output_.data(), stride, size, frozen_input_.data(),
-                   frozen_output_.data(), nullptr, 0, 0},
-            rows_out_, piece, workers, setting<bool>(settings, "deterministic"));
+            Tables{input_.data(),
+                   output_.data(),
+                   stride,
+                   size,
+                   frozen_input_.data(),
+                   frozen_output_.data(),
+                   {},
+                   {}},
+            Uses{input_uses_.data(), output_uses_.data()}, rows_out_, piece, workers,
+            setting<bool>(settings, "deterministic"));
     }
 
     int64_t pieces() const { return training_->pieces(); }
 
     std::tuple<int64_t, double, int64_t> run(uint64_t epoch, int64_t first, double rate,
                                              double final_rate, double seconds) {
-        if (first < 0 || first >= pieces()) throw std::invalid_argument("there is no such piece");
+        check_piece(first);
         const nb::gil_scoped_release released;
         const Outcome outcome = training_->run(epoch, first, rate, final_rate, seconds);
         return {outcome.next, outcome.loss, outcome.predictions};
     }
 
+    void settle() {
+        const nb::gil_scoped_release released;
+        training_->settle();
+    }
+
+    std::tuple<double, int64_t> measure(uint64_t epoch, const std::vector<int64_t>& chosen) {
+        for (const int64_t piece : chosen) check_piece(piece);
+        const nb::gil_scoped_release released;
+        const Outcome outcome =
+            training_->measure(epoch, chosen.data(), static_cast<int64_t>(chosen.size()));
+        return {outcome.loss, outcome.predictions};
+    }
+
     nb::dict draw(uint64_t epoch, int64_t piece) {
-        if (piece < 0 || piece >= pieces()) throw std::invalid_argument("there is no such piece");
+        check_piece(piece);
         const Windows windows = training_->draw(epoch, piece);
         const int64_t groups = windows.groups;
         const int64_t count = groups ? windows.window_end[groups - 1] : 0;
@@ -138,7 +167,7 @@ public:
     // One step on some groups of a piece.
     std::tuple<double, int64_t> descend(uint64_t epoch, int64_t piece, int64_t first, int64_t last,
                                         double rate) {
-        if (piece < 0 || piece >= pieces()) throw std::invalid_argument("there is no such piece");
+        check_piece(piece);
         Windows windows = training_->draw(epoch, piece);
         if (first < 0 || last < first || last > windows.groups)
             throw std::invalid_argument("there are no such groups");
@@ -148,6 +177,10 @@ public:
     }
 
 private:
+    void check_piece(int64_t piece) const {
+        if (piece < 0 || piece >= pieces()) throw std::invalid_argument("there is no such piece");
+    }
+
     Array<const int32_t> ids_;
     Array<const int64_t> ends_;
     Array<const uint32_t> keep_;
@@ -157,6 +190,7 @@ private:
     Array<const uint8_t> path_codes_;
     Array<float> input_, output_;
     Array<const uint8_t> frozen_input_, frozen_output_;
+    Array<const float> input_uses_, output_uses_;
     Drawing drawing_{};
     int64_t rows_in_ = 0, rows_out_ = 0;
     std::unique_ptr<Training> training_;
@@ -169,14 +203,18 @@ void bind_words(nb::module_& module) {
     nb::class_<PyTraining>(words, "Training")
         .def(nb::init<const nb::object&, const nb::object&, const nb::object&, const nb::object&,
                       const nb::object&, const nb::object&, const nb::object&, const nb::object&,
-                      const nb::object&, const nb::object&, const nb::object&, const nb::dict&>(),
+                      const nb::object&, const nb::object&, const nb::object&, const nb::object&,
+                      const nb::object&, const nb::dict&>(),
              nb::arg("ids"), nb::arg("ends"), nb::arg("keep"), nb::arg("alias").none(),
              nb::arg("path_ends").none(), nb::arg("path_nodes").none(),
              nb::arg("path_codes").none(), nb::arg("input"), nb::arg("output"),
-             nb::arg("frozen_input").none(), nb::arg("frozen_output").none(), nb::arg("settings"))
+             nb::arg("frozen_input").none(), nb::arg("frozen_output").none(),
+             nb::arg("input_uses").none(), nb::arg("output_uses").none(), nb::arg("settings"))
         .def_prop_ro("pieces", &PyTraining::pieces)
         .def("run", &PyTraining::run, nb::arg("epoch"), nb::arg("first"), nb::arg("rate"),
              nb::arg("final_rate"), nb::arg("seconds"))
+        .def("settle", &PyTraining::settle)
+        .def("measure", &PyTraining::measure, nb::arg("epoch"), nb::arg("pieces"))
         .def("draw", &PyTraining::draw, nb::arg("epoch"), nb::arg("piece"))
         .def("descend", &PyTraining::descend, nb::arg("epoch"), nb::arg("piece"), nb::arg("first"),
              nb::arg("last"), nb::arg("rate"));

@@ -10,7 +10,14 @@ import chainrule as cr
 from chainrule.embed import modules, tables
 from chainrule.embed.descent import Descent, Material, NativeDescent, NumpyDescent, Settings
 from chainrule.embed.encoded import EncodedCorpus
-from chainrule.embed.sampling import ALWAYS, alias_table, huffman, keep_thresholds
+from chainrule.embed.sampling import (
+    ALWAYS,
+    Uses,
+    alias_table,
+    expected_uses,
+    huffman,
+    keep_thresholds,
+)
 from chainrule.embed.vocabulary import Vocabulary
 from chainrule.embed.windows import Drawing, Group
 from chainrule.run import native
@@ -250,6 +257,90 @@ def test_frozen_rows_stay_and_others_do_not(name: str, kind: type) -> None:
     ):
         same = (table == start).all(axis=1)
         np.testing.assert_array_equal(same, frozen == 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["skip-gram", "skip-gram, shared negatives", "skip-gram, tree", "skip-gram, both"]
+)
+def test_rows_are_used_as_often_as_expected(name: str) -> None:
+    vocabulary = 200
+    text = corpus(20_000, vocabulary)
+    chosen = settings(**{**MODELS[name], "node_offset": vocabulary if "both" in name else 0})
+    m = material(text, replace(chosen, piece=20_000), 4)
+    drawing, counts = chosen.drawing, text.vocabulary.counts
+    expected = expected_uses(
+        counts,
+        m.keep,
+        counts**0.75 if drawing.centre else None,
+        drawing.negatives / drawing.share,
+        m.paths,
+    )
+    windows = NumpyDescent(m, replace(chosen, piece=20_000)).windows(0, 0)
+    found = np.bincount(windows.ids, minlength=vocabulary) / 20_000
+    assert np.abs(found - expected.input).max() < 0.03 * expected.input.max()
+    # Negatives that are the centre are drawn again, so frequent words are a little rarer.
+    found = np.bincount(windows.targets, minlength=len(m.output)) / 20_000
+    assert np.abs(found - expected.output).max() < 0.2 * expected.output.max()
+    assert np.corrcoef(found, expected.output)[0, 1] > 0.99
+
+
+@needs_core
+@pytest.mark.parametrize("name", ["skip-gram", "skip-gram, tree", "bag of words"])
+@pytest.mark.parametrize("workers", [2, 7])
+def test_what_threads_learn_apart_comes_into_the_tables(name: str, workers: int) -> None:
+    # Rows from 1024 on are in the tables alone.
+    text = corpus(30_000, vocabulary=1500)
+    counts, losses = text.vocabulary.counts, []
+    for count in (1, workers):
+        chosen = replace(settings(**MODELS[name]), workers=count)
+        m = material(text, chosen, 10)
+        drawing = chosen.drawing
+        weights = counts**0.75 if drawing.centre else None
+        m = replace(m, uses=expected_uses(counts, m.keep, weights, drawing.negatives, m.paths))
+        runner = NativeDescent(m, chosen)
+        before = runner.measure()
+        start = m.input.copy()
+        for epoch in range(2):
+            whole_epoch(runner, epoch, 0.05)
+        runner.settle()
+        settled = m.input.copy()
+        runner.settle()
+        np.testing.assert_array_equal(m.input, settled)
+        changed = (m.input != start).any(axis=1)
+        assert changed[: WORDS * 10].all() and changed.mean() > 0.95
+        (loss, predictions), (loss_before, predictions_before) = runner.measure(), before
+        assert predictions == predictions_before
+        losses.append((loss / predictions, loss_before / predictions))
+    (alone, begun), (together, _) = losses
+    assert begun - together > 0.9 * (begun - alone) > 0
+
+
+@needs_core
+def test_uses_that_cannot_be_are_refused() -> None:
+    chosen = replace(settings(), workers=2)
+    good = material(corpus(), chosen, 4)
+    for number in (-1.0, np.nan):
+        uses = Uses(np.full(WORDS, number, np.float32), np.ones(WORDS, np.float32))
+        with pytest.raises(ValueError, match="uses of rows"):
+            NativeDescent(replace(good, uses=uses), chosen)
+    uses = Uses(np.ones(3, np.float32), np.ones(WORDS, np.float32))
+    with pytest.raises(ValueError, match="input_uses has 3 entries, not 17"):
+        NativeDescent(replace(good, uses=uses), chosen)
+
+
+@needs_core
+@pytest.mark.parametrize("name", MODELS)
+def test_to_measure_is_to_change_nothing(name: str) -> None:
+    chosen = settings(**MODELS[name])
+    found = []
+    for kind in (NativeDescent, NumpyDescent):
+        m, before = (material(corpus(), chosen, 10) for _ in range(2))
+        found.append(kind(m, chosen).measure())
+        np.testing.assert_array_equal(m.input, before.input)
+        np.testing.assert_array_equal(m.output, before.output)
+    (loss, count), (expected, expected_count) = found
+    assert count == expected_count > 100
+    assert loss == pytest.approx(expected, rel=1e-5)
 
 
 @needs_core

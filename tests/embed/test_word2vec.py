@@ -3,6 +3,7 @@
 import itertools
 import re
 import signal
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from topics import COLOURS, NUMBERS, sentences
 
 from chainrule.embed import saving, training
+from chainrule.embed.docstrings import Docstrings
 from chainrule.embed.encoded import EncodedCorpus, encode
 from chainrule.embed.glove import GloVe
 from chainrule.embed.training import History
@@ -60,9 +62,10 @@ def test_words_that_stand_together_come_together(name: str) -> None:
     likeness = unit @ unit.T
     within = np.mean([likeness[np.ix_(g, g)].mean() for g in (colours, numbers)])
     assert within > likeness[np.ix_(colours, numbers)].mean() + 0.5
-    losses = trained.history.losses
-    assert len(losses) == 25
+    losses = trained.history.running_losses
+    assert len(losses) == len(trained.history.losses) == 25
     assert losses[-1] < losses[10] < losses[3] < losses[0]
+    assert trained.history.losses[-1] < trained.history.losses[0]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -73,11 +76,34 @@ def test_one_thread_gives_the_same_bits_for_a_seed(name: str) -> None:
     assert first.table().tobytes() != other.table().tobytes()
 
 
-def test_loss_falls_from_epoch_to_epoch() -> None:
-    # Far from the least loss, near which the draws of an epoch weigh more than what it learns.
-    text = sentences(2400)
-    losses = model(text, epochs=6, alpha=0.0003, min_alpha=0.0003).history.losses
-    assert all(later < earlier for earlier, later in itertools.pairwise(losses))
+@pytest.fixture(scope="module")
+def documentation() -> EncodedCorpus:
+    """Real text that is always there: what Python's own library says of itself."""
+    library = Path(sysconfig.get_path("stdlib"))
+    names = ("asyncio", "email", "http", "importlib", "logging", "multiprocessing", "unittest")
+    text = list(Docstrings([library / name for name in names]))
+    return encode(text, Vocabulary.of(text, min_count=5))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("name", ["skip-gram", "fast", "tree", "bag of words", "sum"])
+def test_loss_falls_from_epoch_to_epoch(
+    name: str, workers: int, documentation: EncodedCorpus
+) -> None:
+    options = {**MODELS[name], "alpha": None, "sample": 1e-3, "vector_size": 50}
+    history = model(documentation, workers=workers, **options).history
+    assert len(history.losses) == 5
+    assert all(later < earlier for earlier, later in itertools.pairwise(history.losses))
+
+
+def test_the_loss_is_that_of_the_vectors_as_they_are() -> None:
+    text = sentences()
+    trained = model(text, epochs=2)
+    descent = trained._descent(encode(text, trained.vocabulary))
+    before = trained.table().copy()
+    loss, predictions = descent.measure()
+    assert trained.history.losses[-1] == loss / predictions
+    np.testing.assert_array_equal(trained.table(), before)
 
 
 def test_the_first_loss_is_that_of_knowing_nothing() -> None:
@@ -131,7 +157,7 @@ def test_a_softmax_in_rounds_knows_words_of_other_pieces() -> None:
     text = [[f"{part}{i % 37}" for i in range(2000)] for part in "abcdef"]
     options = {"softmax": True, "epochs": 4, "alpha": 0.1}
     alone, together = (
-        model(text, workers=w, deterministic=True, **options).history.losses for w in (1, 3)
+        model(text, workers=w, deterministic=True, **options).history.running_losses for w in (1, 3)
     )
     assert together[0] == pytest.approx(alone[0], rel=0.1)
     assert together[-1] == pytest.approx(alone[-1], rel=0.1)

@@ -28,20 +28,26 @@ struct Coming {
     const float* take() { return rows[taken < count ? taken++ : 0]; }
 };
 
+inline float* row_of(float* table, const OwnRange& range, int64_t row, int64_t stride) {
+    // Without branches, for none of them could be foreseen.
+    const auto place = static_cast<uint64_t>(row - range.first);
+    const int64_t own = -static_cast<int64_t>(place < static_cast<uint64_t>(range.count));
+    const auto address = reinterpret_cast<uintptr_t>(table + row * stride);
+    return reinterpret_cast<float*>(address + static_cast<uintptr_t>(own & range.apart));
+}
+
 inline float* input_row(const Tables& tables, int64_t row) {
-    return tables.input + row * tables.stride;
+    return row_of(tables.input, tables.own_input, row, tables.stride);
 }
 
 inline float* output_row(const Tables& tables, int64_t row) {
-    const int64_t place = row - tables.own_first;
-    const bool own = static_cast<uint64_t>(place) < static_cast<uint64_t>(tables.own_count);
-    return (own ? tables.own : tables.output) + (own ? place : row) * tables.stride;
+    return row_of(tables.output, tables.own_output, row, tables.stride);
 }
 
 // The rows of n targets.
 template <class Row>
 inline void list_output_rows(const Tables& tables, const int32_t* targets, int64_t n, Row* rows) {
-    if (tables.own_count == 0)
+    if (tables.own_output.count == 0)
         for (int64_t j = 0; j < n; ++j) rows[j] = tables.output + targets[j] * tables.stride;
     else
         for (int64_t j = 0; j < n; ++j) rows[j] = output_row(tables, targets[j]);

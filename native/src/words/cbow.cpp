@@ -65,9 +65,10 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
     combine_by[n - 1](scratch.x, m, scale_of_hidden(model, m), scratch.hidden, scratch.y,
                       tables.size, scratch.dots, coming);
     errors<false>(scratch.dots, nullptr, windows.labels + target, n, rate, losses);
+    ++scratch.predictions;
+    if (rate == 0.0f) return;
     share_by[n - 1](scratch.x, m, part_of_context(model, m), scratch.hidden, scratch.y, tables.size,
                     scratch.dots);
-    ++scratch.predictions;
 }
 
 // Any group.
@@ -86,7 +87,7 @@ void descend_group(const Tables& tables, const Windows& windows, int64_t window,
             scratch.uses[k * scratch.limit + i] = i == k ? 1.0f : 0.0f;
     }
     descend_rows(tables, windows, count, count, target, n, repeats, rate, scratch, losses, coming);
-    for (int64_t k = 0; k < count; ++k) {
+    for (int64_t k = 0; k < count && rate != 0.0f; ++k) {
         const int64_t m = list_contexts(tables, windows, window + k, scratch);
         give_back(tables, scratch.x, m, part_of_context(model, m), rows + k * tables.stride,
                   before + k * tables.stride);

@@ -47,6 +47,7 @@ inline void descend_blocks(const Tables& tables, int64_t m, const Block* blocks,
                            Coming& coming) {
     multiply_blocks(tables, blocks, count, scratch, coming);
     errors<weighted>(scratch.dots, scratch.weights, scratch.labels, pairs, rate, losses);
+    if (rate == 0.0f) return;
     const Block& block = blocks[0];
     if (count == 1 && block.count == columns && block.low == 0 && block.high == m &&
         m <= most_in_place)

@@ -63,6 +63,7 @@ void softmax(const Tables& tables, const Windows& windows, int64_t first, int64_
             scratch.loss += scratch.uses[i] * loss;
             scratch.predictions += static_cast<int64_t>(scratch.uses[i]);
         }
+        if (rate == 0.0f) continue;
         update_blocks(tables, m, scratch.blocks, blocks, scratch, none);
         if (model.kind == Kind::cbow) {
             const int64_t contexts = list_contexts(tables, windows, g, scratch);

@@ -26,9 +26,13 @@ Kernels kernels() {
     return baseline::kernels();
 }
 
-// Of the tree, so many nodes from the root on are copied for each thread. Every step needs the
-// first of them, one in two hundred the last.
-constexpr std::int64_t most_own = 256;
+// Each thread has copies of so many rows of each table: of a text of millions of words they are
+// half of all that is used. Only those are copied that each thread exchanges so often in an epoch:
+// in a small text each would else learn from its part of it alone.
+constexpr std::int64_t most_own = 1024, least_exchanges = 16;
+
+// Seconds: about what a thread needs for a piece.
+constexpr double little = 1e-3;
 
 Descend kernel_of(const Model& model) {
     const Kernels all = kernels();
@@ -45,9 +49,9 @@ Training::Pairs pairs_of(const Drawing& drawing, const Model& model, const Vocab
     if (drawing.paths && vocabulary.size > 0)
         targets += static_cast<double>(vocabulary.path_ends[vocabulary.size - 1]) /
                    static_cast<double>(vocabulary.size);
-    if (model.kind != Kind::cbow) return {around * targets, around};
+    if (model.kind != Kind::cbow) return {around * targets, around, 1.0};
     const double mean = model.mean ? 1.0 / around : 1.0, part = model.divided ? 1.0 / around : 1.0;
-    return {around * targets * mean * part, 1.0};
+    return {around * targets * mean * part, 1.0, around};
 }
 
 // How far a use takes a row on its way: the curvature of the loss of a pair is a quarter of the
@@ -102,17 +106,34 @@ struct Training::Worker {
     // In rounds: the copies, and the windows in their terms.
     std::unique_ptr<LocalRows> input, output;
     std::vector<std::int32_t> ids, targets;
-    // Else, where there is a tree, the nodes near its root.
-    std::unique_ptr<OwnRows> own;
+    // Else, the rows that are used most.
+    std::unique_ptr<OwnRows> own_input, own_output;
 };
 
 Training::~Training() = default;
 
 Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Drawing& drawing,
-                   const Model& model, const Tables& tables, std::int64_t output_rows,
-                   std::int64_t piece, int workers, bool deterministic)
+                   const Model& model, const Tables& tables, const Uses& uses,
+                   std::int64_t output_rows, std::int64_t piece, int workers, bool deterministic)
     : corpus_(corpus), model_(model), tables_(tables), piece_(piece), descend_(kernel_of(model)),
       in_rounds_(deterministic && workers > 1), pairs_(pairs_of(drawing, model, vocabulary)) {
+    // The first rows of a table, or the last.
+    const auto own_rows = [&](float* table, const float* uses_of_rows, std::int64_t rows, bool last,
+                              double pairs, int thread) -> std::unique_ptr<OwnRows> {
+        const auto in_piece = [&](std::int64_t i) {
+            return uses_of_rows[last ? rows - 1 - i : i] * static_cast<float>(piece);
+        };
+        const std::int64_t longest = pieces() / workers / least_exchanges;
+        std::vector<float> own;
+        for (std::int64_t i = 0; i < std::min(rows, most_own); ++i) {
+            if (OwnRows::period(in_piece(i), workers) > longest) break;
+            own.push_back(in_piece(i));
+        }
+        const std::int64_t first = last ? rows - static_cast<std::int64_t>(own.size()) : 0;
+        if (last) std::reverse(own.begin(), own.end());
+        return std::make_unique<OwnRows>(table, first, std::move(own), tables.stride, pairs, thread,
+                                         workers);
+    };
     Limits most = limits(drawing, vocabulary);
     most.rows = std::max(most.rows, most.targets);  // Targets may be the rows of a block.
     if (model.softmax) most.targets = vocabulary.size;
@@ -127,12 +148,12 @@ Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Dra
             worker.output = std::make_unique<LocalRows>(
                 tables.output, tables.frozen_output, model.softmax ? vocabulary.size : output_rows,
                 tables.stride);
-        } else if (workers > 1 && drawing.paths && !tables.frozen_output) {
+        } else if (workers > 1 && uses.input && uses.output) {
+            worker.own_input = own_rows(tables.input, uses.input, vocabulary.size, false,
+                                        pairs_.input * pairs_.alike, i);
             // The root is the last of the nodes.
-            const std::int64_t nodes = output_rows - drawing.node_offset;
-            const std::int64_t count = std::min(nodes, most_own);
-            worker.own =
-                std::make_unique<OwnRows>(tables.output, output_rows - count, count, tables.stride);
+            worker.own_output =
+                own_rows(tables.output, uses.output, output_rows, drawing.paths, pairs_.output, i);
         }
     }
 }
@@ -140,8 +161,12 @@ Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Dra
 std::int64_t Training::pieces() const { return (corpus_.words + piece_ - 1) / piece_; }
 
 Windows Training::draw(std::uint64_t epoch, std::int64_t piece) {
+    return draw(*workers_[0], epoch, piece);
+}
+
+Windows Training::draw(Worker& worker, std::uint64_t epoch, std::int64_t piece) const {
     const std::int64_t begin = piece * piece_;
-    return workers_[0]->drawer.draw(epoch, begin, std::min(begin + piece_, corpus_.words));
+    return worker.drawer.draw(epoch, begin, std::min(begin + piece_, corpus_.words));
 }
 
 Outcome Training::descend(const Windows& windows, std::int64_t first, std::int64_t last,
@@ -175,9 +200,15 @@ Outcome Training::run(std::uint64_t epoch, std::int64_t first, double rate, doub
     if (in_rounds_) {
         outcome.next = run_rounds(stretch, first);
     } else {
+        const bool begins = !apart_;
+        apart_ = true;
         std::atomic<std::int64_t> next{first};
         // A piece that is taken is done, so what follows the last of them is where to go on.
         for_each_worker(seconds, [&](Worker& worker, int) {
+            if (begins && worker.own_input) {
+                worker.own_input->begin();
+                worker.own_output->begin();
+            }
             do {
                 const std::int64_t piece = next.fetch_add(1);
                 if (piece >= pieces()) break;
@@ -193,11 +224,44 @@ Outcome Training::run(std::uint64_t epoch, std::int64_t first, double rate, doub
     return outcome;
 }
 
+void Training::settle() {
+    if (!apart_) return;
+    apart_ = false;
+    const auto parts = static_cast<std::int32_t>(workers_.size());
+    // Each thread takes care of some rows, so that no two change the same.
+    for_each_worker(little, [&](Worker&, int part) {
+        for (auto& worker : workers_) {
+            if (!worker->own_input) continue;
+            worker->own_input->finish(worker->own_output->sum(), part, parts);
+            worker->own_output->finish(worker->own_input->sum(), part, parts);
+        }
+    });
+}
+
+Outcome Training::measure(std::uint64_t epoch, const std::int64_t* chosen, std::int64_t count) {
+    std::vector<Outcome> outcomes(static_cast<std::size_t>(count));
+    std::atomic<std::int64_t> next{0};
+    for_each_worker(little * static_cast<double>(count), [&](Worker& worker, int) {
+        for (std::int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
+            const Windows windows = draw(worker, epoch, chosen[i]);
+            Scratch scratch = worker.memory.scratch();
+            descend_(tables_, windows, 0, windows.groups, model_, 0.0f, scratch);
+            outcomes[static_cast<std::size_t>(i)] = {0, scratch.loss, scratch.predictions};
+        }
+    });
+    // In their order, so that the sum is the same however many threads there are.
+    Outcome sum;
+    for (const Outcome& outcome : outcomes) {
+        sum.loss += outcome.loss;
+        sum.predictions += outcome.predictions;
+    }
+    return sum;
+}
+
 // Each round every thread works on a piece of its own, with copies of the rows it needs, as they
 // were before the round. What the copies gained is added to the tables in the order of the pieces.
 std::int64_t Training::run_rounds(const Stretch& stretch, std::int64_t first) {
     const auto parts = static_cast<std::int32_t>(workers_.size());
-    const double little = 1e-3;
     const Ways input_ways(step_of(pairs_.input, stretch.rate)),
         output_ways(step_of(pairs_.output, stretch.rate));
     do {
@@ -259,8 +323,7 @@ void Training::descend_piece(Worker& worker, const Stretch& stretch, std::int64_
     const std::int64_t begin = piece * piece_;
     const double done = static_cast<double>(begin) / static_cast<double>(corpus_.words);
     const auto rate = static_cast<float>(stretch.rate + (stretch.final_rate - stretch.rate) * done);
-    Windows windows =
-        worker.drawer.draw(stretch.epoch, begin, std::min(begin + piece_, corpus_.words));
+    Windows windows = draw(worker, stretch.epoch, piece);
     const std::int64_t targets = windows.groups > 0 ? windows.target_end[windows.groups - 1] : 0;
     Tables tables = tables_;
     if (in_rounds_) {
@@ -277,16 +340,16 @@ void Training::descend_piece(Worker& worker, const Stretch& stretch, std::int64_
         tables.frozen_input = worker.input->frozen();
         tables.frozen_output = worker.output->frozen();
     }
-    if (worker.own) {
-        worker.own->copy(windows.targets, targets);
-        tables.own = worker.own->start();
-        tables.own_first = worker.own->first();
-        tables.own_count = worker.own->count();
+    if (worker.own_input) {
+        tables.own_input = worker.own_input->range();
+        tables.own_output = worker.own_output->range();
     }
     Scratch scratch = worker.memory.scratch();
     descend_(tables, windows, 0, windows.groups, model_, rate, scratch);
-    if (worker.own)
-        worker.own->merge(Ways(step_of(pairs_.output, rate)), static_cast<int>(workers_.size()));
+    if (worker.own_input) {
+        worker.own_input->exchange(static_cast<double>(rate), worker.own_output->sum());
+        worker.own_output->exchange(static_cast<double>(rate), worker.own_input->sum());
+    }
     worker.loss += scratch.loss;
     worker.predictions += scratch.predictions;
 }

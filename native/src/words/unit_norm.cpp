@@ -92,14 +92,15 @@ void unit_norm(const Tables& tables, const Windows& windows, int64_t first, int6
             loss -= share * sums[0];
             const float scale = to_unit(sums[1] + 2.0f * step * sums[0] + step * step * squared);
             const Vector factor = splat(step), unit = splat(scale);
-            const bool stays = is_frozen(tables.frozen_input, row, tables.input, stride);
+            const bool stays =
+                rate == 0.0f || is_frozen(tables.frozen_input, row, tables.input, stride);
             for (int64_t d = 0; d < size; d += width) {
                 const Vector x = load(row + d);
                 store(moved + d, load(moved + d) + factor * x);
                 if (!stays) store(row + d, unit * (x + factor * load(old + d)));
             }
         }
-        if (!is_frozen(tables.frozen_input, centre, tables.input, stride)) {
+        if (rate != 0.0f && !is_frozen(tables.frozen_input, centre, tables.input, stride)) {
             products(moved, moved, size, sums);
             const Vector unit = splat(to_unit(sums[0]));
             for (int64_t d = 0; d < size; d += width) store(centre + d, unit * load(moved + d));

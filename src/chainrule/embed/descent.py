@@ -10,12 +10,17 @@ from typing import Protocol
 import numpy as np
 
 from chainrule.embed.encoded import EncodedCorpus
-from chainrule.embed.sampling import Paths
+from chainrule.embed.sampling import Paths, Uses
+from chainrule.embed.training import Runner
 from chainrule.embed.windows import Drawing, Group, Windows
 from chainrule.run import native
 
 # Words of the text in a piece: what is drawn at a time, and done before a training can stop.
 PIECE = 2048
+# The loss of a text is measured on one in so many of its pieces, but on so many at least. The
+# windows are those of an epoch that no training reaches.
+MEASURED_OF, LEAST_MEASURED = 64, 16
+MEASURED_EPOCH = 2**64 - 1
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Material:
         size: of a vector.
         frozen_input: uint8, 1 for each row that must not change; or None.
         frozen_output: the same.
+        uses: where several threads should have rows of their own, how often rows are used.
     """
 
     corpus: EncodedCorpus
@@ -72,22 +78,11 @@ class Material:
     size: int
     frozen_input: np.ndarray | None = None
     frozen_output: np.ndarray | None = None
+    uses: Uses | None = None
 
 
-class Descent(Protocol):
-    """What both implementations offer."""
-
-    @property
-    def pieces(self) -> int:
-        """How many pieces the text has."""
-
-    def run(
-        self, epoch: int, first: int, rate: float, final_rate: float, seconds: float
-    ) -> tuple[int, float, int]:
-        """Work from a piece on for some time: (next piece, summed loss, predictions).
-
-        The rate falls from ``rate`` at the beginning of the text to ``final_rate`` at its end.
-        """
+class Descent(Runner, Protocol):
+    """What both implementations offer: they work off the pieces of a text."""
 
     def windows(self, epoch: int, piece: int) -> Windows:
         """The windows of a piece."""
@@ -98,6 +93,16 @@ class Descent(Protocol):
         """One step for each of the groups [first, last) of a piece: (loss, predictions)."""
 
 
+def measured_pieces(pieces: int) -> list[int]:
+    """On which of its pieces the loss of a text is measured: some everywhere.
+
+    >>> measured_pieces(3), len(measured_pieces(6400))
+    ([0, 1, 2], 100)
+    """
+    count = min(max(pieces // MEASURED_OF, LEAST_MEASURED), pieces)
+    return [(2 * i + 1) * pieces // (2 * count) for i in range(count)]
+
+
 def descent(material: Material, settings: Settings) -> Descent:
     """The faster implementation that is there."""
     if native.available():
@@ -106,7 +111,7 @@ def descent(material: Material, settings: Settings) -> Descent:
     return NumpyDescent(material, settings)
 
 
-class NativeDescent:
+class NativeDescent(Descent):
     """By the kernels of the native core."""
 
     def __init__(self, material: Material, settings: Settings) -> None:
@@ -126,6 +131,8 @@ class NativeDescent:
             material.output,
             material.frozen_input,
             material.frozen_output,
+            material.uses and material.uses.input,
+            material.uses and material.uses.output,
             {
                 **dataclasses.asdict(settings.drawing),
                 "cbow": settings.cbow,
@@ -149,6 +156,14 @@ class NativeDescent:
         """See ``Descent``."""
         return self._training.run(epoch, first, rate, final_rate, seconds)
 
+    def settle(self) -> None:
+        """See ``Descent``."""
+        self._training.settle()
+
+    def measure(self) -> tuple[float, int]:
+        """See ``Descent``."""
+        return self._training.measure(MEASURED_EPOCH, measured_pieces(self.pieces))
+
     def windows(self, epoch: int, piece: int) -> Windows:
         """See ``Descent``."""
         return Windows.of_native(self._training.draw(epoch, piece))
@@ -160,7 +175,7 @@ class NativeDescent:
         return self._training.descend(epoch, piece, first, last, rate)
 
 
-class NumpyDescent:
+class NumpyDescent(Descent):
     """The same with NumPy, in one thread."""
 
     def __init__(self, material: Material, settings: Settings) -> None:
@@ -183,6 +198,15 @@ class NumpyDescent:
             if time.perf_counter() >= until:
                 break
         return piece, total, predictions
+
+    def measure(self) -> tuple[float, int]:
+        """See ``Descent``."""
+        steps = [
+            self._step(group, 0.0)
+            for piece in measured_pieces(self.pieces)
+            for group in self.windows(MEASURED_EPOCH, piece).groups()
+        ]
+        return sum(loss for loss, _ in steps), sum(count for _, count in steps)
 
     def windows(self, epoch: int, piece: int) -> Windows:
         """See ``Descent``."""
@@ -235,6 +259,8 @@ class NumpyDescent:
             given_input.append((contexts, given))
             given_output.append((targets, moves.T @ x))
             predictions += len(x)
+        if not rate:
+            return float(loss), predictions
         for table, frozen, gains in (
             (m.input, m.frozen_input, given_input),
             (m.output, m.frozen_output, given_output),
@@ -254,6 +280,9 @@ class NumpyDescent:
         shares = np.concatenate([[0.5, 0.5], shares])
         centre = int(group.centres[0])
         c, x = m.input[centre].astype(float), m.input[rows].astype(float)
+        loss = float(1.0 - shares @ (x @ c))
+        if not rate:
+            return loss, 1
         gains = np.concatenate([rate * shares[:, None] * c, [rate * shares @ x]])
         moved = np.append(rows, centre)
         distinct, place = np.unique(moved, return_inverse=True)
@@ -262,4 +291,4 @@ class NumpyDescent:
         after /= np.linalg.norm(after, axis=1, keepdims=True)
         free = slice(None) if m.frozen_input is None else m.frozen_input[distinct] == 0
         m.input[distinct[free]] = after[free]
-        return float(1.0 - shares @ (x @ c)), 1
+        return loss, 1

@@ -170,7 +170,7 @@ def descent(
     return NumpyGloVe(entries, row, column, size, seed)
 
 
-class NativeGloVe:
+class NativeGloVe(Runner):
     """By the kernels of the native core; the same bits for any number of workers."""
 
     def __init__(
@@ -197,7 +197,7 @@ class NativeGloVe:
         return self._training.run(epoch, first, rate, seconds)
 
 
-class NumpyGloVe:
+class NumpyGloVe(Runner):
     """The same with NumPy, entry after entry."""
 
     def __init__(self, entries: Entries, row: Side, column: Side, size: int, seed: int) -> None:

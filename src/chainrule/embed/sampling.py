@@ -61,6 +61,49 @@ def alias_table(weights: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
+class Uses:
+    """How often rows are expected to be used for each word of a text.
+
+    Attributes:
+        input: float32, of each row of the input table.
+        output: of the output table.
+    """
+
+    input: np.ndarray
+    output: np.ndarray
+
+
+def expected_uses(
+    counts: np.ndarray,
+    keep: np.ndarray,
+    weights: np.ndarray | None,
+    negatives: float,
+    paths: Paths | None,
+) -> Uses:
+    """Uses of the words as contexts; and as centres, as negatives and of nodes as parts of paths.
+
+    Args:
+        counts: of the words.
+        keep: see ``keep_thresholds``.
+        weights: negatives are drawn in proportion to them; None where words are no targets.
+        negatives: for each window.
+        paths: of a tree, whose nodes follow the words.
+
+    >>> counts, keep = np.array([3, 1]), keep_thresholds(np.array([3, 1]), 0)
+    >>> expected_uses(counts, keep, np.array([1.0, 1.0]), 2.0, None).output.tolist()
+    [1.75, 1.25]
+    """
+    kept = counts / max(counts.sum(), 1) * ((keep + 1.0) / 2.0**32)
+    parts: list[np.ndarray] = [np.zeros(0)]
+    if weights is not None:
+        parts.append(kept + negatives * kept.sum() * weights / weights.sum())
+    if paths is not None:
+        of_words = np.repeat(kept, np.diff(paths.ends, prepend=0))
+        parts.append(np.bincount(paths.nodes, of_words, minlength=len(counts) - 1))
+    return Uses(kept.astype(np.float32), np.concatenate(parts).astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
 class Paths:
     """Huffman's tree, as the way from the root to each word.
 

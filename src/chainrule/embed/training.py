@@ -19,8 +19,12 @@ class History:
     """How a training went, one entry for each epoch.
 
     Attributes:
-        losses: mean loss of a prediction over the epoch, as the tables were at each one; NaN where
-            there was none.
+        losses: mean loss of a prediction, NaN where there is none: at the end of the epoch, on the
+            same windows of the text every time, so that one can be compared with another. Where a
+            model does not measure it, the mean of the epoch as below.
+        running_losses: mean loss of the epoch's predictions, as the tables were at each one. At a
+            large rate the vectors follow the topic at hand, and this is smaller than the loss of
+            the whole text; as the rate falls it can rise while they get better.
         rates: at the end of the epoch.
         seconds: the epoch took.
         words: of the text in an epoch, or whatever else it has.
@@ -30,6 +34,7 @@ class History:
     """
 
     losses: list[float] = field(default_factory=list)
+    running_losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     words: int = 0
@@ -45,7 +50,7 @@ class History:
     def line(self) -> str:
         """The last epoch in one line.
 
-        >>> History([0.5], [0.01], [2.0], 3000).line()
+        >>> History([0.5], [0.5], [0.01], [2.0], 3000).line()
         'epoch 1  loss 0.5000  rate 0.01  1,500 words/s  2.0 s'
         """
         speed = self.words / max(self.seconds[-1], 1e-9)
@@ -109,16 +114,32 @@ class Plan:
 
 
 class Runner(Protocol):
-    """What works off the pieces of an epoch: see ``descent.Descent``."""
+    """What works off the pieces of an epoch: see ``descent.Descent``.
 
-    @property
-    def pieces(self) -> int:
-        """How many there are."""
+    Attributes:
+        pieces: how many there are.
+    """
+
+    pieces: int
 
     def run(
         self, epoch: int, first: int, rate: float, final_rate: float, seconds: float
     ) -> tuple[int, float, int]:
-        """(next piece, summed loss, predictions)."""
+        """Work from a piece on for some time: (next piece, summed loss, predictions).
+
+        The rate falls from ``rate`` at the beginning of the epoch to ``final_rate`` at its end.
+        """
+
+    def settle(self) -> None:
+        """Bring what threads have learned apart into the tables."""
+        return None
+
+    def measure(self) -> tuple[float, int] | None:
+        """Of the tables as they are, on what is always the same: (summed loss, predictions).
+
+        None where the loss of an epoch's own predictions is to be compared.
+        """
+        return None
 
 
 class Quiet:
@@ -179,8 +200,8 @@ class Bar(Quiet):
             self._task,
             completed=(position.epoch - plan.first) * self._pieces + position.piece,
             description=f"epoch {position.epoch - plan.first + 1}/{plan.last - plan.first}",
-            numbers=f"loss {position.loss / max(position.predictions, 1):.4f}  rate {rate:.3g}  "
-            f"{words / max(position.seconds, 1e-9):,.0f} {self._history.unit}/s",
+            numbers=f"running loss {_mean(position.loss, position.predictions):.4f}  "
+            f"rate {rate:.3g}  {words / max(position.seconds, 1e-9):,.0f} {self._history.unit}/s",
         )
 
     def close(self) -> None:
@@ -255,6 +276,7 @@ def train(
         history.reason = history.reason or "all epochs done"
     except KeyboardInterrupt:
         history.interrupted, history.reason = True, "interrupted"
+        runner.settle()
         if save is not None:
             save()
     finally:
@@ -284,10 +306,18 @@ def _epoch(
         )
         check()
         report.stretch(position, plan.rate_at(position.epoch + piece / runner.pieces))
-    mean = position.loss / position.predictions if position.predictions else float("nan")
-    history.losses.append(mean)
+    runner.settle()
+    passed = (position.loss, position.predictions)
+    measured = runner.measure()
+    # A text may be so thinned out that what is left is all of the epoch's own.
+    history.losses.append(_mean(*(measured if measured and measured[1] else passed)))
+    history.running_losses.append(_mean(*passed))
     history.rates.append(final_rate)
     history.seconds.append(position.seconds)
     position.__dict__.update(
         epoch=position.epoch + 1, piece=0, loss=0.0, predictions=0, seconds=0.0
     )
+
+
+def _mean(loss: float, predictions: int) -> float:
+    return loss / predictions if predictions else float("nan")

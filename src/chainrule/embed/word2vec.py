@@ -14,7 +14,7 @@ from chainrule.embed.descent import Descent, Material, Settings, descent
 from chainrule.embed.encoded import EncodedCorpus
 from chainrule.embed.falling_rate import FallingRateModel, check_rates
 from chainrule.embed.model import Callbacks, ModelError, check_limits, encoded_by
-from chainrule.embed.sampling import alias_table, huffman, keep_thresholds
+from chainrule.embed.sampling import alias_table, expected_uses, huffman, keep_thresholds
 from chainrule.embed.windows import Drawing
 from chainrule.nn.checks import positive_whole, seed_of
 
@@ -269,15 +269,22 @@ class Word2Vec(FallingRateModel):
             padded = np.zeros(len(self._output), np.uint8)
             padded[: len(output_frozen)] = output_frozen
             output_frozen = padded
+        keep = keep_thresholds(counts, o.sample)
+        weights = counts.astype(float) ** o.ns_exponent if with_centre else None
+        paths = huffman(counts) if drawing.paths else None
+        uses = None
+        if o.workers > 1 and not (o.deterministic or o.softmax or self._frozen):
+            uses = expected_uses(counts, keep, weights, o.negative / o.share_negatives, paths)
         material = Material(
             corpus,
-            keep_thresholds(counts, o.sample),
-            alias_table(counts.astype(float) ** o.ns_exponent) if o.negative else None,
-            huffman(counts) if drawing.paths else None,
+            keep,
+            alias_table(weights) if o.negative and weights is not None else None,
+            paths,
             self._input,
             self._output,
             o.vector_size,
             self._frozen.get("input"),
             output_frozen,
+            uses,
         )
         return descent(material, settings)

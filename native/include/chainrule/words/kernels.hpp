@@ -12,6 +12,11 @@ constexpr int columns = 6;  // rows of the output table in a block, held in regi
 constexpr int lanes = 8;    // the same, padded
 constexpr int widest = 16;  // floats in a vector
 
+// Rows [first, first + count) of a table that a thread has copies of, `apart` bytes from the rows.
+struct OwnRange {
+    int64_t first, count, apart;
+};
+
 // Rows of `stride` floats, aligned to 64 bytes; what lies beyond the `size` of a vector is zero.
 struct Tables {
     float* input;
@@ -20,10 +25,7 @@ struct Tables {
     int64_t size;
     const uint8_t* frozen_input;  // of each row, whether it may not change; or null
     const uint8_t* frozen_output;
-    // Rows [own_first, own_first + own_count) of the output table as this thread has them.
-    float* own;
-    int64_t own_first;
-    int64_t own_count;
+    OwnRange own_input, own_output;
 };
 
 // The windows of a piece of the corpus, drawn ahead. Windows that share their targets form a group.
@@ -83,7 +85,7 @@ struct Scratch {
     int64_t predictions;
 };
 
-// One step of descent for each of the groups [first, last).
+// One step of descent for each of the groups [first, last). At a rate of 0 tables are only read.
 using Descend = void (*)(const Tables& tables, const Windows& windows, int64_t first, int64_t last,
                          const Model& model, float rate, Scratch& scratch);
 
