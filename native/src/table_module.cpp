@@ -83,7 +83,7 @@ public:
         for (size_t start = 0; start < size; start += WordTable::most_tokens) {
             const size_t count = std::min(WordTable::most_tokens, size - start);
             for (size_t i = 0; i < count; ++i)
-                some[i] = words::token_of(utf8(tokens[start + i], start + i));
+                some[i] = table_->token_of(utf8(tokens[start + i], start + i));
             table_->find(some, count, ids_.data() + start);
         }
         return bytes_of(ids_);

@@ -10,18 +10,18 @@ namespace chainrule::words {
 
 // Each different word gets a number, the first one 0, in the order in which they come.
 //
-// Words are bytes of any kind and length. Open addressing: a slot holds 32 bits of the word's hash
-// and its number. A word's first and last eight bytes lie beside its count, so that nearly all
-// words are compared as two numbers; the whole words lie end to end. Frequent words come early and
-// have low numbers: what is looked up again and again lies close together.
+// Words are bytes of any kind and length. Open addressing: a slot holds the number of a word. A
+// word's first and last eight bytes lie beside its count, so that nearly all words are compared as
+// two numbers; the whole words lie end to end. Frequent words come early and have low numbers: what
+// is looked up again and again lies close together.
 class WordTable {
 public:
-    static constexpr size_t most_tokens = 64;
+    static constexpr size_t most_tokens = 128;
     // A word with its first eight bytes as a number: the first byte is the lowest, and zeros fill
     // up what is shorter. The last eight of a longer word are another, else 0.
     struct Token {
         std::string_view word;
-        uint64_t head, tail;
+        uint64_t head, tail, hash;
     };
 
     WordTable();
@@ -33,6 +33,10 @@ public:
     void add(const Token* tokens, size_t count, int32_t* places);
     // The numbers of words, at most `most_tokens`, or -1.
     void find(const Token* tokens, size_t count, int32_t* places) const;
+    // A word as the table takes it; its slot is on its way into the cache.
+    Token token_of(std::string_view word) const;
+    // The same where the eight bytes before the word's end and behind its beginning can be read.
+    Token token_inside(std::string_view word) const;
 
     int64_t size() const { return static_cast<int64_t>(entries_.size()); }
     int64_t count(int64_t place) const {
@@ -45,32 +49,26 @@ private:
     // A size that does not fit is the largest that does.
     static constexpr uint64_t long_size = 0xffff;
     struct Entry {
-        uint64_t head, tail;
-        size_t start;
-        uint64_t count : 48, size : 16;
-    };
-    struct Slot {
-        uint32_t tag;
-        int32_t place;
+        uint64_t head, tail, count;
+        uint64_t size : 16, start : 48;
     };
 
-    void fetch(const Token* tokens, size_t count, uint64_t* hashes) const;
+    Token token_of(std::string_view word, uint64_t head, uint64_t tail) const;
+    void fetch(const Token* tokens, size_t count) const;
     bool is_at(size_t place, const Token& token) const;
-    size_t slot_of(uint64_t hash, const Token& token) const;
-    int32_t add(uint64_t hash, const Token& token);
-    int32_t insert(size_t slot, uint64_t hash, const Token& token);
+    size_t slot_of(const Token& token) const;
+    int32_t count_token(const Token& token);
+    int32_t insert(size_t slot, const Token& token);
     void grow();
 
-    std::vector<Slot> slots_;
+    std::vector<int32_t> slots_;  // a power of two of them
+    size_t mask_;
     std::vector<Entry> entries_;
     std::vector<char> bytes_;
 };
 
 // What the characters of a text are to its words, for each Unicode code point.
 enum class Character : uint8_t { separator = 0, letter = 1, number = 2, inner = 3 };
-
-// A word as the table takes it.
-WordTable::Token token_of(std::string_view word);
 
 // Which words of a text are taken, and how numbers are written.
 struct WordRule {
