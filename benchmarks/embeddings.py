@@ -20,7 +20,7 @@ from harness.machine import usable_cores
 from words.measure import measure_quality, measure_speed
 from words.programs import ProgramError
 from words.report import quality_table, speed_table, targets_table
-from words.roster import COUNTING, GLOVE, MODELS, Entry, Setting, roster
+from words.roster import ALONE, COUNTING, GLOVE, MODELS, UNSEEDED, Entry, Setting, roster
 from words.text import write_slice
 
 COMMAND = "python benchmarks/embeddings.py"
@@ -139,7 +139,9 @@ def _qualities(
         for model in MODELS:
             for size in arguments.size:
                 for entry in entries:
-                    if model in arguments.only and model in entry.models and model != COUNTING:
+                    if entry.name == ALONE or model == COUNTING:
+                        continue
+                    if model in arguments.only and model in entry.models:
                         epochs = EPOCHS.get(model, arguments.epochs)
                         threads = 1 if arguments.threads == "one" else usable_cores()
                         setting = Setting(model, size, threads, epochs, seed)
@@ -160,7 +162,11 @@ def _measure_all(arguments: argparse.Namespace, entries: list[Entry], cells: Cel
 
         for threads, model, size in _speeds(arguments):
             count = 1 if threads == "one" else usable_cores()
-            who = [entry for entry in entries if model in entry.models]
+            who = [
+                entry
+                for entry in entries
+                if model in entry.models and (count > 1 or entry.name != ALONE)
+            ]
             if len(who) == 0 or (threads == "all" and count == 1):
                 continue
             setting = Setting(model, size, count, 2)
@@ -182,6 +188,8 @@ def _measure_all(arguments: argparse.Namespace, entries: list[Entry], cells: Cel
                 return {"results": found, "words": words}
 
             settings = {**setting.as_dict(), "text": source, "tokens": arguments.quality_tokens}
+            if entry.name in UNSEEDED and setting.seed > 1:
+                settings["turned"] = True
             # Neither the machine nor the versions of others change what somebody learns.
             package = entry.package or entry.name
             facts = {package: cells.about["versions"].get(package)}

@@ -44,11 +44,11 @@ def measure_speed(
     with contextlib.ExitStack() as stack:
 
         def contestant(entry: Entry) -> Callable[[], Timing]:
-            own = Setting(**{**setting.as_dict(), "share": entry.share})
+            own = entry.own(setting)
             arguments = {"setting": own.as_dict(), "text": str(text)}
             call = None
             if entry.module:
-                call = stack.enter_context(Worker(entry.module, setting.threads)).call
+                call = stack.enter_context(Worker(entry.module, own.threads)).call
             if call and counted and entry.module == "words.chainrule":
                 facts[entry.name]["arithmetic"] = call("arithmetic", **arguments)
 
@@ -82,7 +82,7 @@ def measure_speed(
 
 def measure_quality(entry: Entry, setting: Setting, text: Path, lists: Path) -> dict[str, float]:
     """What the vectors of one contestant and seed are worth, see ``quality.evaluate``."""
-    own = Setting(**{**setting.as_dict(), "share": entry.share})
+    own = entry.own(setting)
     if entry.module:
         with (
             tempfile.TemporaryDirectory() as folder,

@@ -15,7 +15,10 @@ import numpy as np
 from harness.timing import Timing
 
 from words.contestant import plain
-from words.roster import CBOW, TREE, Entry, Setting
+from words.roster import CBOW, TREE, UNSEEDED, Entry, Setting
+
+# A seed begins so much of a text later than the one before.
+TURNS = 7
 
 
 class ProgramError(Exception):
@@ -73,6 +76,8 @@ def _commands(entry: Entry, setting: Setting, text: Path, folder: Path) -> list[
             "-t", str(setting.sample), "-epoch", str(setting.epochs), "-thread", threads,
             "-minn", "0", "-maxn", "0", "-bucket", "0", "-seed", str(setting.seed),
         ]]  # fmt: skip
+    if entry.name in UNSEEDED and setting.seed > 1:
+        text = turned(text, setting.seed, folder)
     model = [] if entry.name == "pWord2Vec" else ["-cbow", str(int(setting.model == CBOW))]
     iterations, least = setting.epochs, 5
     if entry.name == "word2vec.c":
@@ -85,6 +90,15 @@ def _commands(entry: Entry, setting: Setting, text: Path, folder: Path) -> list[
         "-negative", "0" if tree else "5", "-hs", str(int(tree)), "-iter", str(iterations),
         "-threads", threads, "-binary", "0", *model,
     ]]  # fmt: skip
+
+
+def turned(text: Path, seed: int, folder: Path) -> Path:
+    """The text from another line on, and what was before that line behind it."""
+    lines = text.read_bytes().splitlines(keepends=True)
+    start = (seed - 1) * len(lines) // TURNS % len(lines)
+    place = folder / f"turned-{seed}"
+    place.write_bytes(b"".join(lines[start:] + lines[:start]))
+    return place
 
 
 def _repeated(text: Path, times: int, folder: Path) -> Path:

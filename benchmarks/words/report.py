@@ -9,7 +9,7 @@ from typing import Any
 
 from harness import Series, Table
 
-from words.roster import CBOW, COUNTING, FAST, GENSIM, GLOVE, OURS, SKIPGRAM, TREE
+from words.roster import ALONE, CBOW, COUNTING, FAST, GENSIM, GLOVE, OURS, SKIPGRAM, TREE
 
 # (threads, model, size) -> contestant -> what was measured.
 Speeds = Mapping[tuple[str, str, int], Mapping[str, Any]]
@@ -112,9 +112,8 @@ def targets_table(speeds: Speeds) -> Table:
             target = Target(model, size, OURS, "the peak of one core", PEAK_SHARE)
             table.rows.append(_row(target, f"{PEAK_SHARE:.0%}", f"{share:.0%}",
                                    share >= PEAK_SHARE))  # fmt: skip
-        single = speeds.get(("one", model, size), {}).get(OURS)
-        if threads == "all" and single and model != COUNTING:
-            times = rate(cell[OURS], "train", "wall") / rate(single, "train", "wall")
+        if threads == "all" and ALONE in cell:
+            times = rate(cell[OURS], "train", "wall") / rate(cell[ALONE], "train", "wall")
             target = Target(model, size, f"{OURS}, {cell[OURS]['threads']} threads", "one thread",
                             SPEED_UP)  # fmt: skip
             table.rows.append(_row(target, f"{SPEED_UP:g}x", f"{times:.2f}x", times >= SPEED_UP))

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 OURS, FAST, GENSIM = "chainrule", "chainrule, 4 centres", "gensim"
+# Takes turns with the others where all cores are used, to tell what more threads bring.
+ALONE = "chainrule, one thread"
+# Programs that cannot be given a seed: another one is the same text from another line on.
+UNSEEDED = ("word2vec.c", "pWord2Vec")
 SKIPGRAM, CBOW, TREE = "skip-gram", "CBOW", "hierarchical softmax"
 GLOVE, COUNTING = "GloVe", "vocabulary and encoding"
 MODELS = [SKIPGRAM, CBOW, TREE, GLOVE, COUNTING]
@@ -24,6 +28,7 @@ class Entry:
         package: what the worker imports.
         program: the path of the program; for GloVe's four, their folder.
         share: windows that share their negatives.
+        threads: as many as it always has; 0 for as many as the setting says.
     """
 
     name: str
@@ -32,6 +37,7 @@ class Entry:
     package: str = ""
     program: Path | None = None
     share: int = 1
+    threads: int = 0
 
     @property
     def present(self) -> bool:
@@ -40,6 +46,11 @@ class Entry:
             return self.program.exists()
         return importlib.util.find_spec(self.package) is not None
 
+    def own(self, setting: Setting) -> Setting:
+        """A setting as this contestant has it."""
+        changes = {"share": self.share, "threads": self.threads or setting.threads}
+        return Setting(**{**setting.as_dict(), **changes})
+
 
 def roster(programs: dict[str, Path | None]) -> list[Entry]:
     """All contestants: the libraries, and those programs whose path is given."""
@@ -47,6 +58,7 @@ def roster(programs: dict[str, Path | None]) -> list[Entry]:
     entries = [
         Entry(OURS, tuple(MODELS), "words.chainrule", "chainrule"),
         Entry(FAST, (SKIPGRAM,), "words.chainrule", "chainrule", share=4),
+        Entry(ALONE, predicting, "words.chainrule", "chainrule", threads=1),
         Entry(GENSIM, (*predicting, COUNTING), "words.gensim", "gensim"),
     ]
     models = {

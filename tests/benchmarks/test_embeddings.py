@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from harness.workers import HERE
 from words.measure import measure_quality
-from words.programs import ProgramError, learn_by_program, read_text, time_program
+from words.programs import ProgramError, learn_by_program, read_text, time_program, turned
 from words.quality import evaluate
 from words.report import TARGETS, quality_table, speed_table, targets_table
-from words.roster import FAST, GENSIM, OURS, SKIPGRAM, Entry, Setting, roster
+from words.roster import ALONE, FAST, GENSIM, OURS, SKIPGRAM, Entry, Setting, roster
 from words.text import LONGEST, write_slice
 
 SETTING = Setting(SKIPGRAM, 4, 1, 2)
@@ -53,6 +53,12 @@ class TestText:
         assert write_slice(text, 0, tmp_path / "all") == LONGEST + 7
         lines = (tmp_path / "all").read_text().splitlines()
         assert [len(line.split()) for line in lines] == [2, 1, LONGEST, 3, 1]
+
+    def test_a_program_without_a_seed_is_given_the_text_from_another_line_on(self, tmp_path):
+        text = tmp_path / "text"
+        text.write_text("".join(f"{i}\n" for i in range(14)))
+        lines = turned(text, 3, tmp_path).read_text().splitlines()
+        assert lines == [str((i + 4) % 14) for i in range(14)]
 
     def test_without_a_text_there_is_pythons_library(self, tmp_path):
         assert write_slice(None, 1000, tmp_path / "some") == 1000
@@ -125,7 +131,7 @@ class TestTables:
         one = {OURS: ours, FAST: self.cell(0.5), GENSIM: self.cell(16.0)}
         return {
             ("one", SKIPGRAM, 100): one,
-            ("all", SKIPGRAM, 100): {OURS: self.cell(0.8)},
+            ("all", SKIPGRAM, 100): {OURS: self.cell(0.8), ALONE: self.cell(1.0)},
         }
 
     def test_targets_are_met_or_missed(self):

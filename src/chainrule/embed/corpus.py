@@ -51,8 +51,8 @@ class Corpus:
         errors: for bytes that are not UTF-8: "strict" is an error that names file and offset,
             "replace" writes U+FFFD for them, "ignore" leaves them out.
         max_vocab_size: different words that are kept in memory while counting, beside those of the
-            last half megabyte. Beyond it the rarest are forgotten, and ``undercount`` says what that
-            may have done. By default all are kept: 70 bytes each or so.
+            last half megabyte. Beyond it the rarest are forgotten, and ``undercount`` says what
+            that may have done. By default all are kept: 70 bytes each or so.
         cache: a folder for the files of numbers. Where the source is files that have not changed,
             the next run reads nothing. By default they are temporary.
         progress: a bar with words per second on a terminal, a line elsewhere; False for neither.
