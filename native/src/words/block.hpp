@@ -10,11 +10,10 @@
 // Included by the files that are compiled once for each instruction set.
 #pragma once
 
-#include <math.h>
+#include <stdint.h>
 
 #include "chainrule/words/kernels.hpp"
-#include "logistic.hpp"
-#include "vectors.hpp"
+#include "errors.hpp"
 
 namespace chainrule::words::CHAINRULE_SIMD {
 namespace {
@@ -27,6 +26,12 @@ struct Coming {
     // Another one; the first again where all are taken.
     const float* take() { return rows[taken < count ? taken++ : 0]; }
 };
+
+// All that is still to be fetched.
+CHAINRULE_INLINE void fetch(Coming& coming, int64_t size) {
+    for (; coming.taken < coming.count; ++coming.taken)
+        prefetch_row(coming.rows[coming.taken], size);
+}
 
 inline float* row_of(float* table, const OwnRange& range, int64_t row, int64_t stride) {
     // Without branches, for none of them could be foreseen.
@@ -53,129 +58,11 @@ inline void list_output_rows(const Tables& tables, const int32_t* targets, int64
         for (int64_t j = 0; j < n; ++j) rows[j] = output_row(tables, targets[j]);
 }
 
-// The losses of a piece. Logarithms are taken of products, one for all factors of a lane.
-class Losses {
-public:
-    // Adds `part` and, for every lane, ln(factor) with 1 <= factor <= 2.
-    void add(Vector part, Vector factor) {
-        sum_ += part;
-        product_ *= factor;
-        if (++terms_ == 60) settle();
-    }
-    double total() {
-        settle();
-        float products[width];
-        int32_t powers[width];
-        store(products, product_);
-        __builtin_memcpy(powers, &powers_, sizeof powers);
-        for (int i = 0; i < width; ++i)
-            total_ += 0.6931471805599453 * powers[i] + static_cast<double>(logf(products[i]));
-        product_ = splat(1.0f);
-        powers_ = Whole{};
-        return total_;
-    }
-
-private:
-    // Keeps the product between 1 and 2, and the powers of two that it has lost.
-    void settle() {
-        float sums[width];
-        store(sums, sum_);
-        for (int i = 0; i < width; ++i) total_ += static_cast<double>(sums[i]);
-        sum_ = Vector{};
-        Whole bits;
-        __builtin_memcpy(&bits, &product_, sizeof bits);
-        powers_ += (bits >> 23) - 127;
-        bits = (bits & 0x7fffff) | 0x3f800000;
-        __builtin_memcpy(&product_, &bits, sizeof bits);
-        terms_ = 0;
-    }
-
-    Vector sum_ = {}, product_ = splat(1.0f);
-    Whole powers_ = {};
-    int terms_ = 0;
-    double total_ = 0.0;
-};
-
-// What a vector has where there is no pair: its loss is nothing.
-constexpr float no_pair = -1000.0f;
-
-// The number of each lane.
-inline Whole lane_numbers() {
-    int32_t numbers[width];
-    for (int lane = 0; lane < width; ++lane) numbers[lane] = lane;
-    Whole result;
-    __builtin_memcpy(&result, numbers, sizeof result);
-    return result;
-}
-
-// The part of `errors` for so many vectors from the k-th number on, the last of which has `there`
-// numbers.
-template <bool weighted, int vectors>
-inline void errors_in_step(float* dots, const float* weights, const float* labels, int64_t k,
-                           int64_t there, float rate, Losses& losses) {
-    const Vector zero{}, one = splat(1.0f), least = splat(lowest);
-    // A label of 1 is one of 0 with all signs turned.
-    Vector sign[vectors], dot[vectors], e[vectors], probability[vectors];
-    in_step<vectors>([&](int v) {
-        const Vector label = load(labels + k + v * width);
-        sign[v] = one - (label + label);
-        dot[v] = sign[v] * load(dots + k + v * width);
-        if (v == vectors - 1)
-            dot[v] = lane_numbers() < static_cast<int32_t>(there) ? dot[v] : splat(no_pair);
-        e[v] = larger(least, negative(dot[v]));
-    });
-    exp_of_negative<Vector, Whole, vectors>(e);
-    in_step<vectors>([&](int v) { probability[v] = (dot[v] < zero ? e[v] : one) / (one + e[v]); });
-    in_step<vectors>([&](int v) {
-        const int64_t at = k + v * width;
-        const Vector move = splat(-rate) * sign[v] * probability[v], linear = larger(zero, dot[v]);
-        if constexpr (weighted) {
-            const Vector weight = load(weights + at);
-            store(dots + at, weight * move);
-            losses.add(weight * (linear + log_of_one_plus(e[v])), one);
-        } else {
-            store(dots + at, move);
-            losses.add(linear, one + e[v]);
-        }
-    });
-}
-
-template <int number>
-struct Number {
-    static constexpr int value = number;
-};
-
-// Turns dots of pairs into what each of them moves by, -rate times the derivative; without weights
-// all count once. Up to `width` numbers more may be read and written.
-template <bool weighted>
-void errors(float* dots, const float* weights, const float* labels, int64_t pairs, float rate,
-            Losses& given) {
-    Losses losses = given;  // A copy can stay in registers.
-    int64_t k = 0;
-    const auto some = [&](auto number) {
-        constexpr int vectors = decltype(number)::value;
-        const int64_t left = pairs - k - (vectors - 1) * width;
-        errors_in_step<weighted, vectors>(dots, weights, labels, k, left < width ? left : width,
-                                          rate, losses);
-        k += vectors * width;
-    };
-    while (k + 5 * width < pairs) some(Number<6>{});
-    switch ((pairs - k + width - 1) / width) {
-        case 5: some(Number<5>{}); break;
-        case 4: some(Number<4>{}); break;
-        case 3: some(Number<3>{}); break;
-        case 2: some(Number<2>{}); break;
-        case 1: some(Number<1>{}); break;
-        default: break;
-    }
-    given = losses;
-}
-
-// dots[i * stride + j] = x_i . y_j; up to `lanes` numbers are written from each j = 0 on, in the
-// order of the rows.
-template <int n>
-void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* dots,
-              int64_t stride, Coming& coming) {
+// Calls use(i, rows, sums) with the products of x_i, and of x_(i+1) where there are two rows, with
+// the rows y.
+template <int n, class Use>
+inline void for_each_pair(float* const* x, int64_t m, float* const* y, int64_t size, Coming& coming,
+                          Use use) {
     int64_t i = 0;
     for (; i + 2 <= m; i += 2) {
         const float* const next = coming.take();
@@ -190,7 +77,7 @@ void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* 
                 second[j] += vb * right;
             }
         }
-        lane_sums<n>(first, second, dots + i * stride, dots + (i + 1) * stride);
+        use(i, Number<2>{}, lane_sums<n>(first, second));
     }
     if (i < m) {
         Vector sums[n] = {};
@@ -198,8 +85,55 @@ void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* 
             const Vector left = load(x[i] + d);
             for (int j = 0; j < n; ++j) sums[j] += left * load(y[j] + d);
         }
-        lane_sums<n>(sums, dots + i * stride);
+        use(i, Number<1>{}, lane_sums<n>(sums, nullptr));
     }
+}
+
+// What the pairs of a block move by, to dots[i * lanes + j]: see `errors`.
+template <int n, bool weighted>
+void judge(float* const* x, const Block& block, float* const* y, int64_t size, float rate,
+           float* dots, Losses& given, Coming& coming) {
+    const int64_t m = block.high - block.low;
+    for_each_pair<n>(x, m, y, size, coming, [&](int64_t i, auto, const Sixteen& sums) {
+        store_sixteen(dots + i * lanes, sums);
+    });
+    Losses losses = given;  // A copy can stay in registers.
+    const Sixteen labels = load_twice(block.labels.start);
+    const auto of = [](const PairNumbers& numbers, int64_t i) {
+        if (numbers.by == By::row) return spread(numbers.start[i], numbers.start[i + 1]);
+        return numbers.by == By::pair ? load_sixteen(numbers.start + i * lanes)
+                                      : load_twice(numbers.start);
+    };
+    int64_t i = 0;
+    const auto some = [&](auto count) {
+        errors<weighted, decltype(count)::value>(
+            dots + i * lanes,
+            [&](int k) {
+                return block.labels.by == By::target ? labels : of(block.labels, i + 2 * k);
+            },
+            [&](int k) { return of(block.weights, i + 2 * k); },
+            [&](int k) { return i + 2 * k + 1 < m ? padding<n, 2>.lane : padding<n, 1>.lane; },
+            rate, losses);
+        i += 2 * decltype(count)::value;
+    };
+    while (i + 4 < m) some(Number<3>{});
+    if (i + 2 < m) some(Number<2>{});
+    else if (i < m) some(Number<1>{});
+    given = losses;
+}
+
+// dots[i * stride + j] = x_i . y_j; `lanes` numbers are written from each j = 0 on, in the order of
+// the rows.
+template <int n>
+void multiply(float* const* x, int64_t m, float* const* y, int64_t size, float* dots,
+              int64_t stride, Coming& coming) {
+    for_each_pair<n>(x, m, y, size, coming, [&](int64_t i, auto rows, const Sixteen& sums) {
+        float numbers[widest];
+        store_sixteen(numbers, sums);
+        for (int row = 0; row < decltype(rows)::value; ++row)
+            __builtin_memcpy(dots + (i + row) * stride, numbers + row * lanes,
+                             lanes * sizeof(float));
+    });
 }
 
 // The places of rows y in registers: read anew, since what is stored to rows might have changed
@@ -266,7 +200,7 @@ void update_in_place(float* const* x, float* const* y, int64_t size, const float
             const Vector left = load(x[i] + d);
             Vector gained = left, more = {};
             for (int j = 0; j < columns; ++j) {
-                const Vector factor = splat(moves[i * columns + j]);
+                const Vector factor = splat(moves[i * lanes + j]);
                 Vector& chain = j % 2 == 0 ? gained : more;
                 chain += factor * old[j];
                 sum[j] += factor * left;
@@ -278,10 +212,15 @@ void update_in_place(float* const* x, float* const* y, int64_t size, const float
     coming.taken = coming.count;
 }
 
+using Judge = void (*)(float* const*, const Block&, float* const*, int64_t, float, float*, Losses&,
+                       Coming&);
 using Multiply = void (*)(float* const*, int64_t, float* const*, int64_t, float*, int64_t, Coming&);
 using Update = void (*)(float* const*, int64_t, const Kept&, float* const*, int64_t, const float*,
                         int64_t, Coming&);
 using UpdateInPlace = void (*)(float* const*, float* const*, int64_t, const float*, Coming&);
+template <bool weighted>
+constexpr Judge judge_by[] = {judge<1, weighted>, judge<2, weighted>, judge<3, weighted>,
+                              judge<4, weighted>, judge<5, weighted>, judge<6, weighted>};
 constexpr Multiply multiply_by[] = {multiply<1>, multiply<2>, multiply<3>,
                                     multiply<4>, multiply<5>, multiply<6>};
 template <bool first, bool last>
@@ -320,55 +259,12 @@ inline int64_t block_start(int64_t block, int64_t targets) {
 
 // Cuts n targets into blocks that all m rows x meet; returns how many.
 inline int64_t cut_into_blocks(int64_t n, int64_t m, Block* blocks) {
-    blocks[0] = {0, n, 0, m, 0, n};
-    if (n <= columns) return n > 0;
     const int64_t count = block_count(n);
     for (int64_t b = 0; b < count; ++b) {
         const int64_t start = block_start(b, n);
-        blocks[b] = {start, block_start(b + 1, n) - start, 0, m, 0, 0};
+        blocks[b] = {start, block_start(b + 1, n) - start, 0, m, b * m * lanes, lanes, {}, {}};
     }
     return count;
-}
-
-// Numbers the pairs of blocks, those of a block one after the other; returns how many there are.
-inline int64_t number_pairs(Block* blocks, int64_t count) {
-    int64_t pairs = 0;
-    for (int64_t b = 0; b < count; ++b) {
-        Block& block = blocks[b];
-        block.first = pairs, block.stride = block.count;
-        pairs += (block.high - block.low) * block.count;
-    }
-    return pairs;
-}
-
-#if defined(__GNUC__)
-typedef float Lanes __attribute__((vector_size(lanes * sizeof(float))));
-#else
-struct Lanes {
-    float numbers[lanes];
-};
-#endif
-
-// These two write `lanes` numbers for the pairs of each row of a block. Blocks come in their order,
-// as what is too much for one lies in the next.
-
-// Those from `numbers` on, for each row `step` further.
-inline void spread_lanes(const Block& block, const float* numbers, int64_t step, float* pairs) {
-    float* to = pairs + block.first;
-    const int64_t rows = block.high - block.low, stride = block.stride;
-    for (int64_t i = 0; i < rows; ++i, numbers += step, to += stride) {
-        Lanes some;
-        __builtin_memcpy(&some, numbers, sizeof some);
-        __builtin_memcpy(to, &some, sizeof some);
-    }
-}
-
-// The same number for all of a row.
-inline void spread_rows(const Block& block, const float* numbers, float* pairs) {
-    float* to = pairs + block.first;
-    const int64_t rows = block.high - block.low, stride = block.stride;
-    for (int64_t i = 0; i < rows; ++i, to += stride)
-        for (int j = 0; j < lanes; ++j) to[j] = numbers[i];
 }
 
 }  // namespace

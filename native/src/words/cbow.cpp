@@ -9,10 +9,11 @@
 namespace chainrule::words::CHAINRULE_SIMD {
 namespace {
 
-// The hidden row of m contexts, and its products with n rows y.
+// The hidden row of m contexts, and what its pairs with n rows y move by.
 template <int n>
-void combine_and_multiply(float* const* contexts, int64_t m, float scale, float* row,
-                          float* const* y, int64_t size, float* dots, Coming& coming) {
+void combine_and_judge(float* const* contexts, int64_t m, float scale, float* row, float* const* y,
+                       int64_t size, const float* labels, float rate, float* dots, Losses& losses,
+                       Coming& coming) {
     Vector sums[n] = {};
     for (int64_t d = 0; d < size; d += width) {
         if (d % 16 == 0)
@@ -24,7 +25,10 @@ void combine_and_multiply(float* const* contexts, int64_t m, float scale, float*
         store(row + d, hidden);
         for (int j = 0; j < n; ++j) sums[j] += hidden * load(y[j] + d);
     }
-    lane_sums<n>(sums, dots);
+    store_sixteen(dots, lane_sums<n>(sums, nullptr));
+    errors<false, 1>(
+        dots, [&](int) { return load_twice(labels); }, [](int) { return Sixteen{}; },
+        [](int) { return padding<n, 1>.lane; }, rate, losses);
 }
 
 // y_j += moves_j row, and every context gains factor sum_j moves_j y_j.
@@ -46,13 +50,12 @@ void update_and_share(float* const* contexts, int64_t m, float factor, const flo
     }
 }
 
-using Combine = void (*)(float* const*, int64_t, float, float*, float* const*, int64_t, float*,
-                         Coming&);
+using Combine = void (*)(float* const*, int64_t, float, float*, float* const*, int64_t,
+                         const float*, float, float*, Losses&, Coming&);
 using Share = void (*)(float* const*, int64_t, float, const float*, float* const*, int64_t,
                        const float*);
-constexpr Combine combine_by[] = {combine_and_multiply<1>, combine_and_multiply<2>,
-                                  combine_and_multiply<3>, combine_and_multiply<4>,
-                                  combine_and_multiply<5>, combine_and_multiply<6>};
+constexpr Combine combine_by[] = {combine_and_judge<1>, combine_and_judge<2>, combine_and_judge<3>,
+                                  combine_and_judge<4>, combine_and_judge<5>, combine_and_judge<6>};
 constexpr Share share_by[] = {update_and_share<1>, update_and_share<2>, update_and_share<3>,
                               update_and_share<4>, update_and_share<5>, update_and_share<6>};
 
@@ -63,8 +66,7 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
     const int64_t m = list_contexts(tables, windows, window, scratch);
     list_output_rows(tables, windows.targets + target, n, scratch.y);
     combine_by[n - 1](scratch.x, m, scale_of_hidden(model, m), scratch.hidden, scratch.y,
-                      tables.size, scratch.dots, coming);
-    errors<false>(scratch.dots, nullptr, windows.labels + target, n, rate, losses);
+                      tables.size, windows.labels + target, rate, scratch.dots, losses, coming);
     ++scratch.predictions;
     if (rate == 0.0f) return;
     share_by[n - 1](scratch.x, m, part_of_context(model, m), scratch.hidden, scratch.y, tables.size,

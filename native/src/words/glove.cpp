@@ -72,7 +72,7 @@ inline float product(const float* x, const float* y, int64_t size) {
     if (d < size) sums[0] += load(x + d) * load(y + d);
     float out[8];
     sums[0] += sums[1];
-    lane_sums<1>(sums, out);
+    write_lane_sums<1>(sums, out);
     return out[0];
 }
 

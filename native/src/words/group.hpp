@@ -43,11 +43,14 @@ inline void update_blocks(const Tables& tables, int64_t m, const Block* blocks, 
 // One step for rows x and y by the labels and, where `weighted`, the weights of their pairs.
 template <bool weighted>
 inline void descend_blocks(const Tables& tables, int64_t m, const Block* blocks, int64_t count,
-                           int64_t pairs, float rate, Scratch& scratch, Losses& losses,
-                           Coming& coming) {
-    multiply_blocks(tables, blocks, count, scratch, coming);
-    errors<weighted>(scratch.dots, scratch.weights, scratch.labels, pairs, rate, losses);
-    if (rate == 0.0f) return;
+                           float rate, Scratch& scratch, Losses& losses, Coming& coming) {
+    for (int64_t b = 0; b < count; ++b) {
+        const Block& one = blocks[b];
+        judge_by<weighted>[one.count - 1](scratch.x + one.low, one, scratch.y + one.start,
+                                          tables.size, rate, scratch.dots + one.first, losses,
+                                          coming);
+    }
+    if (rate == 0.0f) return fetch(coming, tables.size);
     const Block& block = blocks[0];
     if (count == 1 && block.count == columns && block.low == 0 && block.high == m &&
         m <= most_in_place)
@@ -121,11 +124,12 @@ inline int64_t gather_centres(const Tables& tables, const Windows& windows, int6
 
 // Weights and labels of a block whose pairs count uses[row] * times[target] each; where every
 // target has uses of its own, those.
-inline void weigh(const Block& block, const float* uses, bool own, Scratch& scratch) {
+inline void weigh(Block& block, const float* uses, bool own, Scratch& scratch) {
     const float* const times = scratch.times + block.start;
-    spread_lanes(block, scratch.answers + block.start, 0, scratch.labels);
     float* weights = scratch.weights + block.first;
-    for (int64_t i = block.low; i < block.high; ++i, weights += block.stride)
+    block.labels = {scratch.answers + block.start, By::target};
+    block.weights = {weights, By::pair};
+    for (int64_t i = block.low; i < block.high; ++i, weights += lanes)
         for (int64_t j = 0; j < block.count; ++j)
             weights[j] = own ? uses[j * scratch.limit + i] : times[j] * uses[i];
 }
@@ -150,7 +154,7 @@ inline void descend_rows(const Tables& tables, const Windows& windows, int64_t m
     int64_t blocks = shared_blocks;
     for (int64_t k = 0; k < centres; k += 2) {
         Block& block = scratch.blocks[blocks];
-        block = {shared + k, k + 1 < centres ? 2 : 1, 0, m, 0, 0};
+        block = {shared + k, k + 1 < centres ? 2 : 1, 0, m, blocks * m * lanes, lanes, {}, {}};
         // The first block has to have all rows.
         if (blocks++ == 0) continue;
         const float* const uses = uses_of(k);
@@ -160,7 +164,6 @@ inline void descend_rows(const Tables& tables, const Windows& windows, int64_t m
         while (idle(block.low)) ++block.low;
         while (idle(block.high - 1)) --block.high;
     }
-    const int64_t pairs = number_pairs(scratch.blocks, blocks);
     for (int64_t b = 0; b < blocks; ++b) {
         const bool is_shared = b < shared_blocks;
         weigh(scratch.blocks[b], is_shared ? total : uses_of(2 * (b - shared_blocks)), !is_shared,
@@ -168,7 +171,7 @@ inline void descend_rows(const Tables& tables, const Windows& windows, int64_t m
     }
     set_frozen_aside(tables, scratch.x, scratch.x[0] == scratch.hidden ? 0 : m, scratch.y,
                      shared + centres, scratch);
-    descend_blocks<true>(tables, m, scratch.blocks, blocks, pairs, rate, scratch, losses, coming);
+    descend_blocks<true>(tables, m, scratch.blocks, blocks, rate, scratch, losses, coming);
 }
 
 constexpr int64_t ahead = 2;  // groups

@@ -49,18 +49,19 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
     const int64_t rows = of_rows ? n : m;
     Block* const blocks = scratch.blocks;
     const int64_t count = cut_into_blocks(of_rows ? m : n, rows, blocks);
-    const int64_t pairs = number_pairs(blocks, count);
-    const float* const labels = windows.labels + target;
     for (int64_t b = 0; b < count; ++b) {
-        const Block& block = blocks[b];
-        if (of_rows) spread_rows(block, labels, scratch.labels);
-        else spread_lanes(block, labels + block.start, 0, scratch.labels);
-        if (!repeats) continue;
-        if (of_rows) spread_lanes(block, scratch.uses + block.start, 0, scratch.weights);
-        else spread_rows(block, scratch.uses, scratch.weights);
+        Block& block = blocks[b];
+        const float* const labels = windows.labels + target;
+        if (of_rows) {
+            block.labels = {labels, By::row};
+            block.weights = {scratch.uses + block.start, By::target};
+        } else {
+            block.labels = {labels + block.start, By::target};
+            block.weights = {scratch.uses, By::row};
+        }
     }
     const auto descend = repeats ? descend_blocks<true> : descend_blocks<false>;
-    descend(tables, rows, blocks, count, pairs, rate, scratch, losses, coming);
+    descend(tables, rows, blocks, count, rate, scratch, losses, coming);
     scratch.predictions += words;
 }
 
@@ -109,15 +110,11 @@ void descend_windows(const Tables& tables, const Windows& windows, int64_t windo
     list_output_rows(tables, windows.targets + target, n, scratch.y);
     set_frozen_aside(tables, scratch.x, m, scratch.y, n, scratch);
     Block* const blocks = scratch.blocks;
-    blocks[0] = {count, n - count, 0, m, 0, 0};
-    blocks[1] = {0, count, 0, m, 0, 0};
-    const int64_t pairs = number_pairs(blocks, 2);
     const float* const labels = windows.labels + target;
-    for (int b = 0; b < 2; ++b)
-        spread_lanes(blocks[b], labels + blocks[b].start, 0, scratch.labels);
-    spread_rows(blocks[0], scratch.uses, scratch.weights);
-    spread_lanes(blocks[1], scratch.own, lanes, scratch.weights);
-    descend_blocks<true>(tables, m, blocks, 2, pairs, rate, scratch, losses, coming);
+    blocks[0] = {
+        count, n - count, 0, m, 0, lanes, {labels + count, By::target}, {scratch.uses, By::row}};
+    blocks[1] = {0, count, 0, m, m * lanes, lanes, {labels, By::target}, {scratch.own, By::pair}};
+    descend_blocks<true>(tables, m, blocks, 2, rate, scratch, losses, coming);
 }
 
 }  // namespace

@@ -61,14 +61,14 @@ double step_of(double pairs, double rate) { return std::min(0.5 * rate * pairs, 
 }  // namespace
 
 WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int64_t stride) {
-    // A row of pairs may be written with `lanes` numbers more.
-    const std::int64_t pairs = limits.rows * (limits.targets + lanes) + widest;
     // Blocks of targets that are shared, and those of the centres of a group by two.
     const std::int64_t blocks = (limits.targets + columns - 1) / columns + share + 1;
+    // For each block `lanes` numbers a row, and two rows at a time.
+    const std::int64_t pairs = limits.rows * blocks * lanes + widest;
     const std::int64_t uses = limits.rows * (share + 1), targets = limits.targets + widest;
     const std::int64_t own = limits.rows * lanes;
     numbers_.resize(static_cast<std::size_t>((2 * limits.rows + targets + 2 * share) * stride +
-                                             3 * pairs + own + uses + 2 * targets + 16));
+                                             2 * pairs + own + uses + 2 * targets + 16));
     pointers_.resize(static_cast<std::size_t>(limits.rows + 2 * targets + share));
     blocks_.resize(static_cast<std::size_t>(blocks));
     // Rows begin at a line of the cache.
@@ -89,7 +89,6 @@ WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int6
     scratch_.hidden = take(2 * share * stride);
     scratch_.dots = take(pairs);
     scratch_.weights = take(pairs);
-    scratch_.labels = take(pairs);
     scratch_.own = take(own);
     scratch_.uses = take(uses);
     scratch_.times = take(targets);

@@ -20,7 +20,7 @@ inline void products(const float* x, const float* y, int64_t size, float* out) {
         sums[0] += a * load(y + d);
         sums[1] += a * a;
     }
-    lane_sums<2>(sums, out);
+    write_lane_sums<2>(sums, out);
 }
 
 // What brings a row of this squared length to length 1; a row of length 0 stays.

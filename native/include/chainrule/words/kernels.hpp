@@ -59,10 +59,20 @@ struct Model {
     int64_t vocabulary;
 };
 
-// Targets [start, start + count) of a group, and the rows [low, high) that meet them. The pair of
-// row low + i and target start + j is number first + i * stride + j of the group.
+// Numbers of the pairs of rows and targets: one for each target, each row, or each pair, `lanes` of
+// which stand for a row.
+enum class By : uint8_t { target, row, pair };
+struct PairNumbers {
+    const float* start;
+    By by;
+};
+
+// Targets [start, start + count) of a group, and the rows [low, high) that meet them. What belongs
+// to row low + i and target start + j is number first + i * stride + j of scratch.dots.
 struct Block {
     int64_t start, count, low, high, first, stride;
+    PairNumbers labels;   // what is to be said
+    PairNumbers weights;  // how often it counts; not used where all pairs count once
 };
 
 // Working memory of one thread, and what it counts.
@@ -76,7 +86,6 @@ struct Scratch {
     float* hidden;         // two rows for each window: CBOW's means, and the same before the step
     float* dots;           // of each pair
     float* weights;        // of each pair: how often it counts
-    float* labels;         // of each pair: what is to be said
     float* own;            // of each row: `lanes` windows, how often it stands in them
     float* uses;           // of each window, and of all: how often a row stands in it
     float* times;          // how often a target occurs
