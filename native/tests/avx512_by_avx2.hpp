@@ -40,6 +40,18 @@ inline V each(unsigned mask, const V& a, const V& b, const F& f) {
     return v;
 }
 
+// For each quarter of the result four numbers of a or b, as `chosen` says.
+template <class F>
+inline __m512 chosen_quarters(unsigned mask, const __m512& a, const __m512& b, const F& chosen) {
+    __m512 v{};
+    for (int quarter = 0; quarter < 4; ++quarter)
+        for (int i = 0; i < 4; ++i) {
+            const int at = 4 * quarter + i, from = chosen(quarter, i);
+            if (mask >> at & 1u) v[at] = from < 16 ? a[from] : b[from - 16];
+        }
+    return v;
+}
+
 }  // namespace avx512_by_avx2
 
 #define _mm512_maskz_loadu_ps(mask, from) avx512_by_avx2::load_masked<float, __m512>(mask, from)
@@ -53,3 +65,19 @@ inline V each(unsigned mask, const V& a, const V& b, const F& f) {
     avx512_by_avx2::each(mask, a, b, [](float x, float y) { return x < y ? x : y; })
 #define _mm512_maskz_rsqrt14_ps(mask, a) \
     avx512_by_avx2::each(mask, a, a, [](float x, float) { return 1.0f / std::sqrt(x); })
+#define _mm512_maskz_unpacklo_ps(mask, a, b)           \
+    avx512_by_avx2::chosen_quarters(mask, a, b, [](int quarter, int i) { \
+        return 4 * quarter + i / 2 + (i % 2 ? 16 : 0);  \
+    })
+#define _mm512_maskz_unpackhi_ps(mask, a, b)           \
+    avx512_by_avx2::chosen_quarters(mask, a, b, [](int quarter, int i) { \
+        return 4 * quarter + 2 + i / 2 + (i % 2 ? 16 : 0);  \
+    })
+#define _mm512_maskz_shuffle_ps(mask, a, b, order)           \
+    avx512_by_avx2::chosen_quarters(mask, a, b, [](int quarter, int i) { \
+        return 4 * quarter + ((order) >> (2 * i) & 3) + (i < 2 ? 0 : 16);  \
+    })
+#define _mm512_maskz_shuffle_f32x4(mask, a, b, order)           \
+    avx512_by_avx2::chosen_quarters(mask, a, b, [](int quarter, int i) { \
+        return 4 * ((order) >> (2 * quarter) & 3) + i + (quarter < 2 ? 0 : 16);  \
+    })

@@ -89,16 +89,15 @@ inline void for_each_pair(float* const* x, int64_t m, float* const* y, int64_t s
     }
 }
 
-// What the pairs of a block move by, to dots[i * lanes + j]: see `errors`.
+// What the pairs of m rows x and n rows y move by, to dots[i * lanes + j]: see `errors`.
 template <int n, bool weighted>
-void judge(float* const* x, const Block& block, float* const* y, int64_t size, float rate,
-           float* dots, Losses& given, Coming& coming) {
-    const int64_t m = block.high - block.low;
+void judge(float* const* x, int64_t m, float* const* y, int64_t size, const PairNumbers& label,
+           const PairNumbers& weight, float rate, float* dots, Losses& given, Coming& coming) {
     for_each_pair<n>(x, m, y, size, coming, [&](int64_t i, auto, const Sixteen& sums) {
         store_sixteen(dots + i * lanes, sums);
     });
     Losses losses = given;  // A copy can stay in registers.
-    const Sixteen labels = load_twice(block.labels.start);
+    const Sixteen labels = load_twice(label.start);
     const auto of = [](const PairNumbers& numbers, int64_t i) {
         if (numbers.by == By::row) return spread(numbers.start[i], numbers.start[i + 1]);
         return numbers.by == By::pair ? load_sixteen(numbers.start + i * lanes)
@@ -108,10 +107,8 @@ void judge(float* const* x, const Block& block, float* const* y, int64_t size, f
     const auto some = [&](auto count) {
         errors<weighted, decltype(count)::value>(
             dots + i * lanes,
-            [&](int k) {
-                return block.labels.by == By::target ? labels : of(block.labels, i + 2 * k);
-            },
-            [&](int k) { return of(block.weights, i + 2 * k); },
+            [&](int k) { return label.by == By::target ? labels : of(label, i + 2 * k); },
+            [&](int k) { return of(weight, i + 2 * k); },
             [&](int k) { return i + 2 * k + 1 < m ? padding<n, 2>.lane : padding<n, 1>.lane; },
             rate, losses);
         i += 2 * decltype(count)::value;
@@ -212,8 +209,8 @@ void update_in_place(float* const* x, float* const* y, int64_t size, const float
     coming.taken = coming.count;
 }
 
-using Judge = void (*)(float* const*, const Block&, float* const*, int64_t, float, float*, Losses&,
-                       Coming&);
+using Judge = void (*)(float* const*, int64_t, float* const*, int64_t, const PairNumbers&,
+                       const PairNumbers&, float, float*, Losses&, Coming&);
 using Multiply = void (*)(float* const*, int64_t, float* const*, int64_t, float*, int64_t, Coming&);
 using Update = void (*)(float* const*, int64_t, const Kept&, float* const*, int64_t, const float*,
                         int64_t, Coming&);

@@ -63,7 +63,7 @@ constexpr Share share_by[] = {update_and_share<1>, update_and_share<2>, update_a
 void descend_window(const Tables& tables, const Windows& windows, int64_t window, int64_t target,
                     int64_t n, const Model& model, float rate, Scratch& scratch, Losses& losses,
                     Coming& coming) {
-    const int64_t m = list_contexts(tables, windows, window, scratch);
+    const int64_t m = list_contexts(windows, window, scratch, scratch.x);
     list_output_rows(tables, windows.targets + target, n, scratch.y);
     combine_by[n - 1](scratch.x, m, scale_of_hidden(model, m), scratch.hidden, scratch.y,
                       tables.size, windows.labels + target, rate, scratch.dots, losses, coming);
@@ -79,7 +79,7 @@ void descend_group(const Tables& tables, const Windows& windows, int64_t window,
                    Scratch& scratch, Losses& losses, Coming& coming) {
     float *const rows = scratch.hidden, *const before = rows + count * tables.stride;
     for (int64_t k = 0; k < count; ++k) {
-        const int64_t m = list_contexts(tables, windows, window + k, scratch);
+        const int64_t m = list_contexts(windows, window + k, scratch, scratch.x);
         combine(tables, scratch.x, m, scale_of_hidden(model, m), rows + k * tables.stride,
                 before + k * tables.stride, coming);
     }
@@ -90,7 +90,7 @@ void descend_group(const Tables& tables, const Windows& windows, int64_t window,
     }
     descend_rows(tables, windows, count, count, target, n, repeats, rate, scratch, losses, coming);
     for (int64_t k = 0; k < count && rate != 0.0f; ++k) {
-        const int64_t m = list_contexts(tables, windows, window + k, scratch);
+        const int64_t m = list_contexts(windows, window + k, scratch, scratch.x);
         give_back(tables, scratch.x, m, part_of_context(model, m), rows + k * tables.stride,
                   before + k * tables.stride);
     }
@@ -104,9 +104,10 @@ void cbow(const Tables& tables, const Windows& windows, int64_t first, int64_t l
     int64_t target = first > 0 ? windows.target_end[first - 1] : 0;
     const bool frozen = tables.frozen_input || tables.frozen_output;
     Losses losses;
+    list_words(tables, windows, scratch);
     for (int64_t g = first; g < last; ++g) {
         const int64_t soon = g + ahead < last ? g + ahead : last - 1;
-        Coming coming{scratch.coming, list_rows(tables, windows, model, soon, scratch.coming), 0};
+        Coming coming{scratch.coming, list_rows(tables, windows, model, soon, scratch), 0};
         const int64_t count = windows.window_end[g] - window, n = windows.target_end[g] - target;
         const bool repeats = windows.repeats[g] & repeated_targets;
         if (n == 0) {

@@ -13,8 +13,8 @@ constexpr std::uint64_t low_half = 0xffffffffu;
 // A negative that is a centre of its group is drawn again, so often at most.
 constexpr int attempts = 8;
 constexpr std::size_t slots = 2048;
-// So many targets are compared with each other.
-constexpr std::int64_t few = 8;
+// So many nodes from the root on are in the cache anyway.
+constexpr std::int64_t known_nodes = 8;
 // So far ahead is fetched what draws lead to.
 constexpr std::int64_t prepared = 16;
 
@@ -27,8 +27,9 @@ inline std::int32_t row_of(std::uint64_t random, const Vocabulary& vocabulary) {
     return static_cast<std::int32_t>(other ^ ((other ^ index) & itself));
 }
 
-// How many slots before its own a group finds the negatives of its k-th kind. The steps grow, so
-// that no two negatives meet twice, and are longer than a window, so that the words around differ.
+// How many slots before its own a group finds the negatives of its k-th kind; those of the first
+// are drawn for it. The steps grow, so that no two negatives meet twice, and are longer than a
+// window, so that the words around differ.
 std::int64_t lag(const Drawing& drawing, std::int64_t kind) {
     return (2 * std::int64_t{drawing.window} + 3) * kind + 3 * kind * (kind - 1) / 2;
 }
@@ -48,11 +49,14 @@ Limits limits(const Drawing& drawing, const Vocabulary& vocabulary) {
 Drawer::Drawer(const Corpus& corpus, const Vocabulary& vocabulary, const Drawing& drawing)
     : corpus_(corpus), vocabulary_(vocabulary), drawing_(drawing),
       most_targets_(limits(drawing, vocabulary).targets), latest_(slots), stamps_(slots) {
+    known_ = drawing.centre ? 0 : known_nodes;
+    fetched_ = most_targets_;
     if (drawing.negatives == 0) return;
     uses_ = std::min(drawing.uses, drawing.negatives);
     fresh_ = (drawing.negatives + uses_ - 1) / uses_;
+    if (!drawing.paths) fetched_ = drawing.share + fresh_;
     for (int k = 0; k < drawing.negatives; ++k)
-        places_.push_back(k / uses_ - lag(drawing, k % uses_) * fresh_);
+        places_.push_back(k % fresh_ - lag(drawing, k / fresh_) * fresh_);
 }
 
 Windows Drawer::draw(std::uint64_t epoch, std::int64_t begin, std::int64_t end) {
@@ -80,10 +84,14 @@ Windows Drawer::draw(std::uint64_t epoch, std::int64_t begin, std::int64_t end) 
         begin = upto;
         ++sentence;
     }
-    for (std::int64_t g = 0; g < groups_; ++g) draw_targets(g);
-    return {ids_.data(),     count_,         groups_,        window_end_.data(),
-            centre_.data(),  first_.data(),  last_.data(),   target_end_.data(),
-            targets_.data(), labels_.data(), repeats_.data()};
+    if (drawing_.share == 1 && drawing_.centre && !drawing_.paths && drawing_.negatives > 0)
+        draw_all_windows();
+    else
+        for (std::int64_t g = 0; g < groups_; ++g) draw_targets(g);
+    return {ids_.data(),     count_,         groups_,         window_end_.data(),
+            centre_.data(),  first_.data(),  last_.data(),    target_end_.data(),
+            targets_.data(), labels_.data(), repeats_.data(), known_,
+            fetched_};
 }
 
 void Drawer::make_room(std::int64_t words) {
@@ -175,7 +183,7 @@ std::int64_t Drawer::draw_again(std::int64_t slot, std::int64_t start, std::int6
     std::int32_t* const targets = targets_.data();
     std::int64_t count = centres;
     for (int k = 0; k < drawing_.negatives; ++k) {
-        std::uint64_t random = random_of(slot - lag(drawing_, k % uses_), k / uses_);
+        std::uint64_t random = random_of(slot - lag(drawing_, k / fresh_), k % fresh_);
         for (int attempt = 0; attempt < attempts; ++attempt, random = mixed(random)) {
             const std::int32_t row = row_of(random, vocabulary_);
             if (std::find(targets + start, targets + centres, row) != targets + centres) continue;
@@ -186,72 +194,121 @@ std::int64_t Drawer::draw_again(std::int64_t slot, std::int64_t start, std::int6
     return count - centres;
 }
 
+// The targets of all groups where each is one window, whose centre and negatives are they.
+void Drawer::draw_all_windows() {
+    const std::int64_t negatives = drawing_.negatives, fresh = fresh_, lowest = lowest_;
+    const std::int32_t *const ids = ids_.data(), *const centres = centre_.data(),
+                              *const firsts = first_.data(), *const lasts = last_.data();
+    const std::int64_t *const positions = positions_.data(), *const places = places_.data(),
+                              *const clean_from = clean_from_.data();
+    const std::int32_t* const drawn = negatives_.data();
+    std::uint64_t* const stamps = stamps_.data();
+    for (std::int64_t w = 0; w < windows_; ++w) {
+        const std::int32_t p = centres[w], centre = ids[p];
+        const std::int64_t slot = positions[p];
+        const std::int32_t* const own = drawn + (slot - lowest) * fresh;
+        std::int32_t* const targets = targets_.data() + target_count_;
+        float* const labels = labels_.data() + target_count_;
+        targets[0] = centre, labels[0] = 1.0f;
+        // Without branches, for none of them could be foreseen; seldom one is the centre.
+        std::uint64_t is_centre = 0, named_twice = 0;
+        const std::uint64_t stamp = ++stamp_;
+        for (std::int64_t k = 0; k < negatives; ++k) {
+            const std::int32_t row = own[places[k]];
+            is_centre |= static_cast<std::uint64_t>(row == centre);
+            std::uint64_t& latest = stamps[static_cast<std::uint32_t>(row) % slots];
+            named_twice |= static_cast<std::uint64_t>(latest == stamp);
+            latest = stamp;
+            targets[1 + k] = row, labels[1 + k] = 0.0f;
+        }
+        const std::int64_t start = target_count_;
+        target_count_ += 1 + negatives;
+        if (is_centre) {
+            target_count_ = start + 1;
+            target_count_ += draw_again(slot, start, target_count_);
+            named_twice = names_twice(start);
+        }
+        target_end_.data()[w] = target_count_;
+        const bool repeated = clean_from[lasts[w] - 1] > firsts[w];
+        repeats_.data()[w] = static_cast<std::uint8_t>((repeated ? repeated_rows : 0) |
+                                                       (named_twice ? repeated_targets : 0));
+    }
+}
+
+// Whether a target from this one on occurs twice. Those that share a slot are taken for the same:
+// seldom, and it costs time only.
+bool Drawer::names_twice(std::int64_t start) {
+    bool twice = false;
+    ++stamp_;
+    for (std::int64_t t = start; t < target_count_; ++t) {
+        std::uint64_t& latest =
+            stamps_.data()[static_cast<std::uint32_t>(targets_.data()[t]) % slots];
+        twice |= latest == stamp_;
+        latest = stamp_;
+    }
+    return twice;
+}
+
+// Appends a group's centres and negatives to the targets.
+void Drawer::draw_words(std::int64_t open, std::int64_t close) {
+    std::int32_t* const targets = targets_.data() + target_count_;
+    float* const labels = labels_.data() + target_count_;
+    const std::int64_t centres = close - open;
+    for (std::int64_t k = 0; k < centres; ++k) {
+        targets[k] = ids_.data()[centre_.data()[open + k]];
+        labels[k] = 1.0f;
+    }
+    bool is_centre = false;
+    std::int64_t slot = positions_.data()[centre_.data()[open]];
+    if (drawing_.share > 1) slot /= drawing_.share;
+    const std::int32_t* const drawn = negatives_.data() + (slot - lowest_) * fresh_;
+    const std::int64_t* const places = places_.data();
+    for (int k = 0; k < drawing_.negatives; ++k) {
+        const std::int32_t row = drawn[places[k]];
+        for (std::int64_t t = 0; t < centres; ++t) is_centre |= targets[t] == row;
+        targets[centres + k] = row;
+        labels[centres + k] = 0.0f;
+    }
+    target_count_ += centres;
+    target_count_ +=
+        is_centre ? draw_again(slot, target_count_ - centres, target_count_) : drawing_.negatives;
+}
+
+// Appends the nodes above a word to the targets.
+void Drawer::draw_path(std::int64_t word) {
+    std::int64_t count = target_count_;
+    for (std::int64_t i = path_start(word); i < vocabulary_.path_ends[word]; ++i, ++count) {
+        targets_.data()[count] =
+            static_cast<std::int32_t>(drawing_.node_offset + vocabulary_.path_nodes[i]);
+        labels_.data()[count] = vocabulary_.path_codes[i] ? 0.0f : 1.0f;
+    }
+    target_count_ = count;
+}
+
 void Drawer::draw_targets(std::int64_t group) {
-    std::int32_t* const targets = targets_.data();
-    float* const labels = labels_.data();
     const std::int64_t open = group > 0 ? window_end_.data()[group - 1] : 0;
     const std::int64_t close = window_end_.data()[group], start = target_count_;
-    std::int64_t count = start;
-    if (drawing_.centre) {
-        for (std::int64_t w = open; w < close; ++w) {
-            targets[count] = ids_.data()[centre_.data()[w]];
-            labels[count++] = 1.0f;
-        }
-        const std::int64_t centres = count;
-        // Without branches, for none of them could be foreseen; seldom one is a centre.
-        bool is_centre = false;
-        std::int64_t slot = positions_.data()[centre_.data()[open]];
-        if (drawing_.share > 1) slot /= drawing_.share;
-        const std::int32_t* const drawn = negatives_.data() + (slot - lowest_) * fresh_;
-        for (int k = 0; k < drawing_.negatives; ++k) {
-            const std::int32_t row = drawn[places_.data()[k]];
-            for (std::int64_t t = start; t < centres; ++t) is_centre |= targets[t] == row;
-            targets[centres + k] = row;
-            labels[centres + k] = 0.0f;
-        }
-        count += is_centre ? draw_again(slot, start, centres) : drawing_.negatives;
-    }
+    if (drawing_.centre) draw_words(open, close);
     if (drawing_.paths) {
-        const std::int64_t centre = ids_.data()[centre_.data()[open]];
-        const std::int64_t end = vocabulary_.path_ends[centre];
-        const auto start_of = [this](std::int64_t word) {
-            return word > 0 ? vocabulary_.path_ends[word - 1] : 0;
+        const auto word_of = [this](std::int64_t window) {
+            return std::int64_t{ids_.data()[centre_.data()[window]]};
         };
         // Here, for a compiler may drop calls of a function that does nothing else.
         if (const std::int64_t soon = group + prepared; soon < groups_) {
-            const std::int64_t start_soon =
-                start_of(ids_.data()[centre_.data()[window_end_.data()[soon - 1]]]);
+            const std::int64_t start_soon = path_start(word_of(window_end_.data()[soon - 1]));
             CHAINRULE_PREFETCH(vocabulary_.path_nodes + start_soon);
             CHAINRULE_PREFETCH(vocabulary_.path_codes + start_soon);
         }
-        for (std::int64_t i = start_of(centre); i < end; ++i) {
-            targets[count] =
-                static_cast<std::int32_t>(drawing_.node_offset + vocabulary_.path_nodes[i]);
-            labels[count++] = vocabulary_.path_codes[i] ? 0.0f : 1.0f;
-        }
+        draw_path(word_of(open));
     }
     std::int64_t low = first_.data()[open], high = last_.data()[open];
     for (std::int64_t w = open + 1; w < close; ++w) {
         low = std::min<std::int64_t>(low, first_.data()[w]);
         high = std::max<std::int64_t>(high, last_.data()[w]);
     }
-    bool named_twice = false;
-    if (!drawing_.centre) {
-        // The nodes above a word are all different.
-    } else if (count - start <= few) {
-        for (std::int64_t t = start; t < count; ++t)
-            for (std::int64_t other = start; other < t; ++other)
-                named_twice |= targets[t] == targets[other];
-    } else {
-        ++stamp_;
-        for (std::int64_t t = start; t < count; ++t) {
-            std::uint64_t& stamp = stamps_.data()[static_cast<std::size_t>(targets[t]) % slots];
-            named_twice |= stamp == stamp_;
-            stamp = stamp_;
-        }
-    }
-    target_count_ = count;
-    target_end_.data()[group] = count;
+    // The nodes above a word are all different.
+    const bool named_twice = drawing_.centre && names_twice(start);
+    target_end_.data()[group] = target_count_;
     const bool repeated = clean_from_.data()[high - 1] > low;
     repeats_.data()[group] = static_cast<std::uint8_t>((repeated ? repeated_rows : 0) |
                                                        (named_twice ? repeated_targets : 0));

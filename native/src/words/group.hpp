@@ -46,9 +46,9 @@ inline void descend_blocks(const Tables& tables, int64_t m, const Block* blocks,
                            float rate, Scratch& scratch, Losses& losses, Coming& coming) {
     for (int64_t b = 0; b < count; ++b) {
         const Block& one = blocks[b];
-        judge_by<weighted>[one.count - 1](scratch.x + one.low, one, scratch.y + one.start,
-                                          tables.size, rate, scratch.dots + one.first, losses,
-                                          coming);
+        judge_by<weighted>[one.count - 1](
+            scratch.x + one.low, one.high - one.low, scratch.y + one.start, tables.size, one.labels,
+            one.weights, rate, scratch.dots + one.first, losses, coming);
     }
     if (rate == 0.0f) return fetch(coming, tables.size);
     const Block& block = blocks[0];
@@ -60,15 +60,15 @@ inline void descend_blocks(const Tables& tables, int64_t m, const Block* blocks,
 
 // The distinct rows around the centres of the windows, in scratch.x, and how often each of them
 // stands in the k-th window: scratch.uses[k * limit + i]. Returns how many rows there are.
-inline int64_t gather_rows(const Tables& tables, const Windows& windows, int64_t window,
-                           int64_t count, bool repeats, Scratch& scratch) {
+inline int64_t gather_rows(const Windows& windows, int64_t window, int64_t count, bool repeats,
+                           Scratch& scratch) {
     int64_t low = windows.first[window], high = windows.last[window], m = 0;
     for (int64_t w = window + 1; w < window + count; ++w) {
         low = windows.first[w] < low ? windows.first[w] : low;
         high = windows.last[w] > high ? windows.last[w] : high;
     }
     for (int64_t p = low; p < high; ++p) {
-        float* row = input_row(tables, windows.ids[p]);
+        float* const row = scratch.words[p];
         int64_t i = repeats ? 0 : m;
         while (i < m && scratch.x[i] != row) ++i;
         bool used = i < m;
@@ -174,18 +174,42 @@ inline void descend_rows(const Tables& tables, const Windows& windows, int64_t m
     descend_blocks<true>(tables, m, scratch.blocks, blocks, rate, scratch, losses, coming);
 }
 
+// The rows of all ids of a piece, in scratch.words: windows share most of theirs.
+inline void list_words(const Tables& tables, const Windows& windows, Scratch& scratch) {
+    for (int64_t p = 0; p < windows.id_count; ++p)
+        scratch.words[p] = input_row(tables, windows.ids[p]);
+}
+
+// The words around the centre of a window, from rows[0] on, where more may be written than there
+// are. Returns how many there are.
+inline int64_t list_contexts(const Windows& windows, int64_t window, const Scratch& scratch,
+                             float** rows) {
+    constexpr int64_t some = 8;
+    const int64_t first = windows.first[window], centre = windows.centre[window];
+    const int64_t last = windows.last[window];
+    const auto copy = [&](int64_t from, int64_t to, float** out) {
+        for (; from < to; from += some, out += some)
+            __builtin_memcpy(out, scratch.words + from, some * sizeof(float*));
+    };
+    copy(first, centre, rows);
+    copy(centre + 1, last, rows + (centre - first));
+    return last - first - 1;
+}
+
 constexpr int64_t ahead = 2;  // groups
 
 // The rows that a group will need and that those before it do not.
 inline int64_t list_rows(const Tables& tables, const Windows& windows, const Model& model,
-                         int64_t group, const float** rows) {
-    const int64_t start = group > 0 ? windows.target_end[group - 1] : 0;
+                         int64_t group, Scratch& scratch) {
+    const float** const rows = scratch.coming;
+    const int64_t start = (group > 0 ? windows.target_end[group - 1] : 0) + windows.known;
     int64_t count = windows.target_end[group] - start;
+    count = count < 0 ? 0 : count < windows.fetched ? count : windows.fetched;
     list_output_rows(tables, windows.targets + start, count, rows);
     const int64_t window = group > 0 ? windows.window_end[group - 1] : 0;
     for (int64_t w = window; w < windows.window_end[group]; ++w) {
         const int64_t position = windows.centre[w] + model.window;
-        if (position < windows.id_count) rows[count++] = input_row(tables, windows.ids[position]);
+        if (position < windows.id_count) rows[count++] = scratch.words[position];
     }
     return count;
 }

@@ -7,17 +7,6 @@
 namespace chainrule::words::CHAINRULE_SIMD {
 namespace {
 
-// Words around the centre of a window, as rows of the input table, in scratch.x.
-inline int64_t list_contexts(const Tables& tables, const Windows& windows, int64_t window,
-                             Scratch& scratch) {
-    int64_t m = 0;
-    for (int64_t p = windows.first[window]; p < windows.last[window]; ++p) {
-        scratch.x[m] = input_row(tables, windows.ids[p]);
-        m += p != windows.centre[window];
-    }
-    return m;
-}
-
 // By what the sum of m contexts is multiplied.
 inline float scale_of_hidden(const Model& model, int64_t m) {
     return model.mean ? 1.0f / static_cast<float>(m) : 1.0f;

@@ -16,22 +16,32 @@ namespace {
 
 // The words around the centre of a window; a repeated one once, and how often it occurs in
 // scratch.uses. Returns how many there are.
-int64_t gather_window(const Tables& tables, const Windows& windows, int64_t window, bool repeats,
-                      float** rows, Scratch& scratch) {
+int64_t gather_window(const Windows& windows, int64_t window, bool repeats, float** rows,
+                      Scratch& scratch) {
+    if (!repeats) return list_contexts(windows, window, scratch, rows);
     int64_t m = 0;
     for (int64_t p = windows.first[window]; p < windows.last[window]; ++p) {
-        float* const row = input_row(tables, windows.ids[p]);
-        rows[m] = row;
-        if (!repeats) {
-            m += p != windows.centre[window];
-        } else if (p != windows.centre[window]) {
-            int64_t i = 0;
-            while (rows[i] != row) ++i;
-            scratch.uses[i] = i < m ? scratch.uses[i] + 1.0f : 1.0f;
-            m += i == m;
-        }
+        if (p == windows.centre[window]) continue;
+        float* const row = rows[m] = scratch.words[p];
+        int64_t i = 0;
+        while (rows[i] != row) ++i;
+        scratch.uses[i] = i < m ? scratch.uses[i] + 1.0f : 1.0f;
+        m += i == m;
     }
     return m;
+}
+
+// The usual window: few words and as many targets as a block has, all different and none frozen.
+void descend_plainly(const Tables& tables, const Windows& windows, int64_t window, int64_t target,
+                     float rate, Scratch& scratch, Losses& losses, Coming& coming) {
+    const int64_t m = list_contexts(windows, window, scratch, scratch.x);
+    list_output_rows(tables, windows.targets + target, columns, scratch.y);
+    judge<columns, false>(scratch.x, m, scratch.y, tables.size,
+                          {windows.labels + target, By::target}, {}, rate, scratch.dots, losses,
+                          coming);
+    scratch.predictions += m;
+    if (rate == 0.0f) return fetch(coming, tables.size);
+    update_in_place_by[m - 1](scratch.x, scratch.y, tables.size, scratch.dots, coming);
 }
 
 // One window whose targets are all different. Its words meet the targets; the side that makes fewer
@@ -43,7 +53,7 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
     const bool of_rows = block_count(words) < block_count(n);
     float **const inputs = of_rows ? scratch.y : scratch.x,
                   **const outputs = of_rows ? scratch.x : scratch.y;
-    const int64_t m = gather_window(tables, windows, window, repeats, inputs, scratch);
+    const int64_t m = gather_window(windows, window, repeats, inputs, scratch);
     list_output_rows(tables, windows.targets + target, n, outputs);
     set_frozen_aside(tables, inputs, m, outputs, n, scratch);
     const int64_t rows = of_rows ? n : m;
@@ -67,8 +77,8 @@ void descend_window(const Tables& tables, const Windows& windows, int64_t window
 
 // The rows of several windows in scratch.x; in scratch.own how often each stands in every one of
 // them, `lanes` numbers a row, and in scratch.uses in all. Returns how many rows there are.
-int64_t gather_windows(const Tables& tables, const Windows& windows, int64_t window, int64_t count,
-                       bool repeats, Scratch& scratch) {
+int64_t gather_windows(const Windows& windows, int64_t window, int64_t count, bool repeats,
+                       Scratch& scratch) {
     int32_t low = windows.first[window], high = windows.last[window];
     for (int64_t w = window + 1; w < window + count; ++w) {
         low = windows.first[w] < low ? windows.first[w] : low;
@@ -89,7 +99,7 @@ int64_t gather_windows(const Tables& tables, const Windows& windows, int64_t win
     int64_t m = 0;
     for (int64_t p = 0; p < span; ++p) {
         if (total[p] == 0.0f) continue;
-        float* const row = input_row(tables, windows.ids[low + p]);
+        float* const row = scratch.words[low + p];
         int64_t i = repeats ? 0 : m;
         while (i < m && scratch.x[i] != row) ++i;
         for (int j = 0; j < lanes; ++j)
@@ -106,7 +116,7 @@ int64_t gather_windows(const Tables& tables, const Windows& windows, int64_t win
 void descend_windows(const Tables& tables, const Windows& windows, int64_t window, int64_t count,
                      int64_t target, int64_t n, bool repeats, float rate, Scratch& scratch,
                      Losses& losses, Coming& coming) {
-    const int64_t m = gather_windows(tables, windows, window, count, repeats, scratch);
+    const int64_t m = gather_windows(windows, window, count, repeats, scratch);
     list_output_rows(tables, windows.targets + target, n, scratch.y);
     set_frozen_aside(tables, scratch.x, m, scratch.y, n, scratch);
     Block* const blocks = scratch.blocks;
@@ -124,21 +134,26 @@ void skipgram(const Tables& tables, const Windows& windows, int64_t first, int64
     int64_t window = first > 0 ? windows.window_end[first - 1] : 0;
     int64_t target = first > 0 ? windows.target_end[first - 1] : 0;
     Losses losses;
+    list_words(tables, windows, scratch);
+    const bool plain = !tables.frozen_input && !tables.frozen_output;
     for (int64_t g = first; g < last; ++g) {
         const int64_t soon = g + ahead < last ? g + ahead : last - 1;
-        Coming coming{scratch.coming, list_rows(tables, windows, model, soon, scratch.coming), 0};
+        Coming coming{scratch.coming, list_rows(tables, windows, model, soon, scratch), 0};
         const int64_t count = windows.window_end[g] - window, n = windows.target_end[g] - target;
         const bool rows = windows.repeats[g] & repeated_rows;
         const bool targets = windows.repeats[g] & repeated_targets;
         if (n == 0) {
             // A vocabulary of one word has no negatives, and a tree of one leaf no nodes.
+        } else if (plain && count == 1 && n == columns && !windows.repeats[g] &&
+                   windows.last[window] - windows.first[window] - 1 <= most_in_place) {
+            descend_plainly(tables, windows, window, target, rate, scratch, losses, coming);
         } else if (count == 1 && !targets) {
             descend_window(tables, windows, window, target, n, rows, rate, scratch, losses, coming);
         } else if (count <= columns && n > count && n - count <= columns && !targets) {
             descend_windows(tables, windows, window, count, target, n, rows, rate, scratch, losses,
                             coming);
         } else {
-            const int64_t m = gather_rows(tables, windows, window, count, rows, scratch);
+            const int64_t m = gather_rows(windows, window, count, rows, scratch);
             descend_rows(tables, windows, m, count, target, n, targets, rate, scratch, losses,
                          coming);
         }

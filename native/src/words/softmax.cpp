@@ -33,19 +33,20 @@ void softmax(const Tables& tables, const Windows& windows, int64_t first, int64_
              const Model& model, float rate, Scratch& scratch) {
     const int64_t blocks = block_count(model.vocabulary);
     Coming none{scratch.coming, 0, 0};
+    list_words(tables, windows, scratch);
     for (int64_t g = first; g < last; ++g) {
         const int64_t centre = windows.targets[windows.target_end[g] - 1];
         float *const row = scratch.hidden, *const before = row + tables.stride;
         int64_t m;
         if (model.kind == Kind::cbow) {
-            const int64_t contexts = list_contexts(tables, windows, g, scratch);
+            const int64_t contexts = list_contexts(windows, g, scratch, scratch.x);
             combine(tables, scratch.x, contexts, scale_of_hidden(model, contexts), row, before,
                     none);
             scratch.x[0] = row;
             scratch.uses[0] = 1.0f;
             m = 1;
         } else {
-            m = gather_rows(tables, windows, g, 1, windows.repeats[g] & repeated_rows, scratch);
+            m = gather_rows(windows, g, 1, windows.repeats[g] & repeated_rows, scratch);
         }
         cut_into_blocks(model.vocabulary, m, scratch.blocks);
         // All dots of a row lie side by side, and what its last block writes beyond them.
@@ -66,7 +67,7 @@ void softmax(const Tables& tables, const Windows& windows, int64_t first, int64_
         if (rate == 0.0f) continue;
         update_blocks(tables, m, scratch.blocks, blocks, scratch, none);
         if (model.kind == Kind::cbow) {
-            const int64_t contexts = list_contexts(tables, windows, g, scratch);
+            const int64_t contexts = list_contexts(windows, g, scratch, scratch.x);
             give_back(tables, scratch.x, contexts, part_of_context(model, contexts), row, before);
         }
     }

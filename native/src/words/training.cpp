@@ -60,7 +60,8 @@ double step_of(double pairs, double rate) { return std::min(0.5 * rate * pairs, 
 
 }  // namespace
 
-WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int64_t stride) {
+WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int64_t stride,
+                             std::int64_t words) {
     // Blocks of targets that are shared, and those of the centres of a group by two.
     const std::int64_t blocks = (limits.targets + columns - 1) / columns + share + 1;
     // For each block `lanes` numbers a row, and two rows at a time.
@@ -69,7 +70,9 @@ WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int6
     const std::int64_t own = limits.rows * lanes;
     numbers_.resize(static_cast<std::size_t>((2 * limits.rows + targets + 2 * share) * stride +
                                              2 * pairs + own + uses + 2 * targets + 16));
-    pointers_.resize(static_cast<std::size_t>(limits.rows + 2 * targets + share));
+    // Pointers are copied by a few, so that some more are written.
+    const std::int64_t rows = limits.rows + widest;
+    pointers_.resize(static_cast<std::size_t>(rows + 2 * targets + share + words + widest));
     blocks_.resize(static_cast<std::size_t>(blocks));
     // Rows begin at a line of the cache.
     float* free = aligned(numbers_.data());
@@ -81,8 +84,9 @@ WorkingMemory::WorkingMemory(const Limits& limits, std::int64_t share, std::int6
     scratch_.limit = limits.rows;
     scratch_.blocks = blocks_.data();
     scratch_.x = pointers_.data();
-    scratch_.y = scratch_.x + limits.rows;
+    scratch_.y = scratch_.x + rows;
     scratch_.coming = const_cast<const float**>(scratch_.y + targets);
+    scratch_.words = scratch_.y + 2 * targets + share;
     scratch_.coming[0] = free;
     scratch_.rows = take(limits.rows * stride);
     scratch_.copies = take((limits.rows + targets) * stride);
@@ -137,9 +141,9 @@ Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Dra
     most.rows = std::max(most.rows, most.targets);  // Targets may be the rows of a block.
     if (model.softmax) most.targets = vocabulary.size;
     for (int i = 0; i < workers; ++i) {
-        workers_.push_back(
-            std::make_unique<Worker>(Drawer(corpus, vocabulary, drawing),
-                                     WorkingMemory(most, drawing.share, tables.stride)));
+        workers_.push_back(std::make_unique<Worker>(
+            Drawer(corpus, vocabulary, drawing),
+            WorkingMemory(most, drawing.share, tables.stride, piece + 2 * drawing.window)));
         Worker& worker = *workers_.back();
         if (in_rounds_) {
             worker.input = std::make_unique<LocalRows>(tables.input, tables.frozen_input,

@@ -57,9 +57,10 @@ inline bool is_frozen(const uint8_t* frozen, const float* row, const float* tabl
 void unit_norm(const Tables& tables, const Windows& windows, int64_t first, int64_t last,
                const Model& model, float rate, Scratch& scratch) {
     const int64_t size = tables.size, stride = tables.stride;
+    list_words(tables, windows, scratch);
     for (int64_t g = first; g < last; ++g) {
         if (g + ahead < last) {
-            const int64_t count = list_rows(tables, windows, model, g + ahead, scratch.coming);
+            const int64_t count = list_rows(tables, windows, model, g + ahead, scratch);
             for (int64_t i = 0; i < count; ++i) prefetch_row(scratch.coming[i], size);
         }
         // A word at the end of a sentence has one neighbour, and is nobody's centre.

@@ -201,7 +201,7 @@ class Drawing:
         )
 
     def lag(self, kind: int) -> int:
-        """How many slots before its own a group finds its negatives of a kind.
+        """How many slots before its own a group finds its negatives of a kind; the first are its own.
 
         A slot is as many words of the text as windows share negatives. The steps grow, so that no
         two negatives meet twice, and are longer than a window.
@@ -223,11 +223,11 @@ class Drawing:
             words = [kept[p] for p in centres]
             targets += words
             labels += [1.0] * len(words)
-            uses = min(self.uses, self.negatives)
+            fresh = -(-self.negatives // self.uses)
             for k in range(self.negatives):
                 assert alias is not None
-                position = (slot - self.lag(k % uses)) * self.share
-                random = mixed(_bits(key, position) + (k // uses + 1) * _STREAM)
+                position = (slot - self.lag(k // fresh)) * self.share
+                random = mixed(_bits(key, position) + (k % fresh + 1) * _STREAM)
                 for _ in range(_ATTEMPTS):
                     row = _alias_draw(alias, random)
                     if row not in words:

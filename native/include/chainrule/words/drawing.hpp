@@ -71,12 +71,19 @@ private:
     std::uint64_t random_of(std::int64_t slot, std::int64_t k) const;
     void draw_negatives(std::int64_t first, std::int64_t last);
     std::int64_t draw_again(std::int64_t slot, std::int64_t start, std::int64_t centres);
+    void draw_all_windows();
+    bool names_twice(std::int64_t start);
+    void draw_words(std::int64_t open, std::int64_t close);
+    void draw_path(std::int64_t word);
     void draw_targets(std::int64_t group);
+    std::int64_t path_start(std::int64_t word) const {
+        return word > 0 ? vocabulary_.path_ends[word - 1] : 0;
+    }
 
     Corpus corpus_;
     Vocabulary vocabulary_;
     Drawing drawing_;
-    std::int64_t most_targets_;
+    std::int64_t most_targets_, known_ = 0, fetched_ = 0;
     std::uint64_t key_ = 0;
     std::int64_t count_ = 0, windows_ = 0, groups_ = 0, target_count_ = 0;
     std::vector<std::int32_t> ids_, centre_, first_, last_, targets_;

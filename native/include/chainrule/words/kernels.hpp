@@ -44,6 +44,9 @@ struct Windows {
     const int32_t* targets;
     const float* labels;     // and `widest` more
     const uint8_t* repeats;  // of each group: which rows may occur twice in it
+    // Of the targets of a group, those that are probably not in the cache: so many are known before
+    // them, and so many of them there are at most.
+    int64_t known, fetched;
 };
 constexpr uint8_t repeated_rows = 1, repeated_targets = 2;
 
@@ -80,6 +83,7 @@ struct Scratch {
     int64_t limit;  // rows in a group at most
     Block* blocks;
     float **x, **y;
+    float** words;         // rows of the ids of a piece
     const float** coming;  // rows of a group that will be needed soon
     float* rows;           // limit rows of a table
     float* copies;         // a row for each of x and y

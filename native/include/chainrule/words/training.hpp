@@ -27,7 +27,9 @@ struct Uses {
 
 class WorkingMemory {
 public:
-    WorkingMemory(const Limits& limits, std::int64_t share, std::int64_t stride);
+    // For pieces with so many words, those around them included.
+    WorkingMemory(const Limits& limits, std::int64_t share, std::int64_t stride,
+                  std::int64_t words);
     Scratch scratch() const { return scratch_; }
 
 private:
