@@ -180,20 +180,21 @@ inline void list_words(const Tables& tables, const Windows& windows, Scratch& sc
         scratch.words[p] = input_row(tables, windows.ids[p]);
 }
 
-// The words around the centre of a window, from rows[0] on, where more may be written than there
-// are. Returns how many there are.
+// The rows of ids [from, to), from out[0] on, where some more may be written.
+inline void copy_words(const Scratch& scratch, int64_t from, int64_t to, float** out) {
+    constexpr int64_t some = 8;
+    for (; from < to; from += some, out += some)
+        __builtin_memcpy(out, scratch.words + from, some * sizeof(float*));
+}
+
+// The words around the centre of a window, from rows[0] on, where some more may be written. Returns
+// how many there are.
 inline int64_t list_contexts(const Windows& windows, int64_t window, const Scratch& scratch,
                              float** rows) {
-    constexpr int64_t some = 8;
     const int64_t first = windows.first[window], centre = windows.centre[window];
-    const int64_t last = windows.last[window];
-    const auto copy = [&](int64_t from, int64_t to, float** out) {
-        for (; from < to; from += some, out += some)
-            __builtin_memcpy(out, scratch.words + from, some * sizeof(float*));
-    };
-    copy(first, centre, rows);
-    copy(centre + 1, last, rows + (centre - first));
-    return last - first - 1;
+    copy_words(scratch, first, centre, rows);
+    copy_words(scratch, centre + 1, windows.last[window], rows + (centre - first));
+    return windows.last[window] - first - 1;
 }
 
 constexpr int64_t ahead = 2;  // groups

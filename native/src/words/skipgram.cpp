@@ -86,21 +86,34 @@ int64_t gather_windows(const Windows& windows, int64_t window, int64_t count, bo
     }
     const int64_t span = high - low;
     float *const own = scratch.own, *const total = scratch.uses;
-    __builtin_memset(own, 0, static_cast<size_t>(span) * lanes * sizeof(float));
-    __builtin_memset(total, 0, static_cast<size_t>(span) * sizeof(float));
+    int32_t first[lanes] = {}, last[lanes] = {}, centre[lanes] = {};
     for (int64_t k = 0; k < count; ++k) {
-        const int64_t first = windows.first[window + k] - low,
-                      last = windows.last[window + k] - low;
-        for (int64_t p = first; p < last; ++p) own[p * lanes + k] = 1.0f, total[p] += 1.0f;
-        const int64_t centre = windows.centre[window + k] - low;
-        own[centre * lanes + k] = 0.0f, total[centre] -= 1.0f;
-        scratch.predictions += last - first - 1;
+        first[k] = windows.first[window + k] - low, last[k] = windows.last[window + k] - low;
+        centre[k] = windows.centre[window + k] - low;
+        scratch.predictions += last[k] - first[k] - 1;
+    }
+    // Loops of a fixed length become a few instructions.
+    const auto stands = [&](int32_t p, int64_t k) {
+        return (first[k] <= p) & (p < last[k]) & (p != centre[k]) ? 1.0f : 0.0f;
+    };
+    for (int32_t p = 0; p < span; ++p)
+        for (int k = 0; k < lanes; ++k) own[p * lanes + k] = stands(p, k);
+    for (int32_t start = 0; start < span; start += widest) {
+        float sums[widest] = {};
+        for (int64_t k = 0; k < count; ++k)
+            for (int p = 0; p < widest; ++p) sums[p] += stands(start + p, k);
+        __builtin_memcpy(total + start, sums, sizeof sums);
+    }
+    if (!repeats) {
+        // A word between the windows that stands in none counts nothing.
+        copy_words(scratch, low, high, scratch.x);
+        return span;
     }
     int64_t m = 0;
     for (int64_t p = 0; p < span; ++p) {
         if (total[p] == 0.0f) continue;
         float* const row = scratch.words[low + p];
-        int64_t i = repeats ? 0 : m;
+        int64_t i = 0;
         while (i < m && scratch.x[i] != row) ++i;
         for (int j = 0; j < lanes; ++j)
             own[i * lanes + j] = (i < m ? own[i * lanes + j] : 0.0f) + own[p * lanes + j];

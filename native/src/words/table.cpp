@@ -17,7 +17,6 @@ namespace chainrule::words {
 namespace {
 
 constexpr size_t first_slots = 1 << 12;
-constexpr uint64_t ones = 0x0101010101010101;
 
 // Eight bytes as a number, the first one the lowest.
 uint64_t eight(const char* from) {
@@ -194,7 +193,7 @@ Marks marks_of(const char* from) {
     return marks;
 }
 #else
-constexpr uint64_t high = 0x80 * ones;
+constexpr uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
 
 // The highest bit of each byte that is c, nothing else.
 uint64_t equal(uint64_t text, char c) {
