@@ -201,10 +201,11 @@ class Drawing:
         )
 
     def lag(self, kind: int) -> int:
-        """How many slots before its own a group finds its negatives of a kind; the first are its own.
+        """How many slots before its own a group finds its negatives of a kind.
 
-        A slot is as many words of the text as windows share negatives. The steps grow, so that no
-        two negatives meet twice, and are longer than a window.
+        A slot is as many words of the text as windows share negatives. Those of the first kind are
+        drawn in the group's own slot. The steps grow, so that no two negatives meet twice, and are
+        longer than a window.
         """
         return (2 * self.window + 3) * kind + 3 * kind * (kind - 1) // 2
 

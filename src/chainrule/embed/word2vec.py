@@ -87,7 +87,8 @@ class Word2Vec(FallingRateModel):
         min_count: rarer words are left out.
         sample: words more frequent than about this share of the text are thinned out.
         seed: of all that is random. One thread gives the same bits for the same seed.
-        workers: threads; several change the same tables without locks.
+        workers: threads; several change the same tables without locks, and learn apart on copies of
+            the most frequent words, which they bring together many times in an epoch.
         min_alpha: the rate at the end.
         sg: 1 for skip-gram, 0 for continuous bag of words.
         hs: 1 for hierarchical softmax, beside negative sampling where ``negative`` is not 0.
@@ -103,7 +104,7 @@ class Word2Vec(FallingRateModel):
         reuse_negatives: for how many windows, far from each other, a drawn negative serves: its row
             is at hand then. 1 draws all anew, which costs time and changes no measure of quality.
         deterministic: whether several threads too always give the same bits. They then work in
-            rounds on copies of rows, and two of them need about twice as long as one alone, whose
+            rounds on copies of rows, and two of them need up to twice as long as one alone, whose
             bits are always the same.
         callbacks: called with the ``History`` after each epoch; one that returns True ends it.
         checkpoint: a file, written after each epoch and at Ctrl-C; where it exists, training goes
