@@ -14,6 +14,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
@@ -147,9 +148,11 @@ private:
         float *const row = table_ + start, *const copy = copies_ + start,
                      *const before = before_ + start;
         const float* const direction = common.data();
-        float along = 0.0f;
-        for (std::int64_t d = 0; d < stride_; ++d) along += (copy[d] - before[d]) * direction[d];
-        along *= parts.along;
+        std::array<float, line> sums{};  // one alone would wait for each addition
+        for (std::int64_t d = 0; d < stride_; d += line)
+            for (std::int64_t l = d; l < d + line; ++l)
+                sums[l - d] += (copy[l] - before[l]) * direction[l];
+        const float along = parts.along * std::accumulate(sums.begin(), sums.end(), 0.0f);
         for (std::int64_t d = 0; d < stride_; ++d) {
             const float now = row[d] + parts.all * (copy[d] - before[d]) + along * direction[d];
             row[d] = copy[d] = before[d] = now;
@@ -161,6 +164,9 @@ private:
         const float weight = sign * uses_of(place);
         for (std::size_t d = 0; d < sum_.size(); ++d) sum_[d] += weight * row[d];
     }
+
+    // Rows are whole lines of the cache.
+    static constexpr std::int64_t line = 16;
 
     // By this the total of the uses between two exchanges, by all threads, is bounded. A row that
     // is used once in a piece by two threads waits for sixteen pieces.

@@ -12,6 +12,10 @@
 #include "local_rows.hpp"
 #include "own_rows.hpp"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 namespace chainrule::words {
 namespace {
 
@@ -30,6 +34,14 @@ Kernels kernels() {
 // half of all that is used. Only those are copied that each thread exchanges so often in an epoch:
 // in a small text each would else learn from its part of it alone.
 constexpr std::int64_t most_own = 1024, least_exchanges = 16;
+
+// What counting the words of a large vocabulary has freed, the C library keeps, a hundredth of the
+// tables: it goes back to the system before the training fills them.
+void return_freed_memory() {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
+}
 
 // Seconds: about what a thread needs for a piece.
 constexpr double little = 1e-3;
@@ -137,6 +149,7 @@ Training::Training(const Corpus& corpus, const Vocabulary& vocabulary, const Dra
         return std::make_unique<OwnRows>(table, first, std::move(own), tables.stride, pairs, thread,
                                          workers);
     };
+    return_freed_memory();
     Limits most = limits(drawing, vocabulary);
     most.rows = std::max(most.rows, most.targets);  // Targets may be the rows of a block.
     if (model.softmax) most.targets = vocabulary.size;

@@ -64,10 +64,11 @@ class Vocabulary:
             raise VocabularyError("counts are whole numbers of at least 0, and one is below")
         if numbers.shape != (len(words),):
             raise VocabularyError(f"{len(words)} words with counts of shape {numbers.shape}")
-        order = np.argsort(-numbers, kind="stable")
-        in_order = np.array_equal(order, np.arange(len(order)))
-        self.words: list[str] = list(words) if in_order else [words[i] for i in order.tolist()]
-        self.counts: np.ndarray = numbers[order]
+        if (numbers[:-1] < numbers[1:]).any():
+            order = np.argsort(-numbers, kind="stable")
+            words, numbers = [words[i] for i in order.tolist()], numbers[order]
+        self.words: list[str] = list(words)
+        self.counts: np.ndarray = numbers
         if len(set(self.words)) != len(self.words):
             twice = next(word for word, n in Counter(self.words).items() if n > 1)
             raise VocabularyError(f"the word {twice!r} stands twice in the vocabulary")
