@@ -27,12 +27,11 @@ def train(folder, words):
     corpus = Corpus(text, progress=False)
     model.build_vocab(corpus)
     model.train(corpus, progress=False)
-    return model
 
 with tempfile.TemporaryDirectory() as folder:
     train(folder, 1000)  # loads all libraries
     before = memory("VmRSS")
-    model = train(folder, {WORDS})
+    train(folder, {WORDS})
     print(memory("VmHWM") - before)
 """
 

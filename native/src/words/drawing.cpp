@@ -27,6 +27,10 @@ inline std::int32_t row_of(std::uint64_t random, const Vocabulary& vocabulary) {
     return static_cast<std::int32_t>(other ^ ((other ^ index) & itself));
 }
 
+inline std::uint8_t repeats_of(bool rows, bool targets) {
+    return static_cast<std::uint8_t>((rows ? repeated_rows : 0) | (targets ? repeated_targets : 0));
+}
+
 // How many slots before its own a group finds the negatives of its k-th kind; those of the first
 // are drawn for it. The steps grow, so that no two negatives meet twice, and are longer than a
 // window, so that the words around differ.
@@ -52,8 +56,7 @@ Drawer::Drawer(const Corpus& corpus, const Vocabulary& vocabulary, const Drawing
     known_ = drawing.centre ? 0 : known_nodes;
     fetched_ = most_targets_;
     if (drawing.negatives == 0) return;
-    uses_ = std::min(drawing.uses, drawing.negatives);
-    fresh_ = (drawing.negatives + uses_ - 1) / uses_;
+    fresh_ = (drawing.negatives + drawing.uses - 1) / drawing.uses;
     if (!drawing.paths) fetched_ = drawing.share + fresh_;
     for (int k = 0; k < drawing.negatives; ++k)
         places_.push_back(k % fresh_ - lag(drawing, k / fresh_) * fresh_);
@@ -164,7 +167,7 @@ std::uint64_t Drawer::random_of(std::int64_t slot, std::int64_t k) const {
 
 // Draws the negatives that the groups of the slots [first, last] need.
 void Drawer::draw_negatives(std::int64_t first, std::int64_t last) {
-    lowest_ = first - lag(drawing_, uses_ - 1);
+    lowest_ = first - lag(drawing_, (drawing_.negatives - 1) / fresh_);
     const std::int64_t count = (last - lowest_ + 1) * fresh_;
     negatives_.resize(static_cast<std::size_t>(count));
     std::uint64_t random[prepared];
@@ -230,8 +233,7 @@ void Drawer::draw_all_windows() {
         }
         target_end_.data()[w] = target_count_;
         const bool repeated = clean_from[lasts[w] - 1] > firsts[w];
-        repeats_.data()[w] = static_cast<std::uint8_t>((repeated ? repeated_rows : 0) |
-                                                       (named_twice ? repeated_targets : 0));
+        repeats_.data()[w] = repeats_of(repeated, named_twice);
     }
 }
 
@@ -310,8 +312,7 @@ void Drawer::draw_targets(std::int64_t group) {
     const bool named_twice = drawing_.centre && names_twice(start);
     target_end_.data()[group] = target_count_;
     const bool repeated = clean_from_.data()[high - 1] > low;
-    repeats_.data()[group] = static_cast<std::uint8_t>((repeated ? repeated_rows : 0) |
-                                                       (named_twice ? repeated_targets : 0));
+    repeats_.data()[group] = repeats_of(repeated, named_twice);
 }
 
 }  // namespace chainrule::words

@@ -97,7 +97,7 @@ private:
     std::uint64_t stamp_ = 0;
     // The negatives from slot lowest_ on, so many for each slot. A group's lie at these places,
     // seen from its own slot.
-    std::int64_t uses_ = 1, fresh_ = 0, lowest_ = 0;
+    std::int64_t fresh_ = 0, lowest_ = 0;
     std::vector<std::int32_t> negatives_;
     std::vector<std::int64_t> places_;
 };
