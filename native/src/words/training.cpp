@@ -35,6 +35,11 @@ Kernels kernels() {
 // in a small text each would else learn from its part of it alone.
 constexpr std::int64_t most_own = 1024, least_exchanges = 16;
 
+// A thread takes several pieces in a row. A rare word mostly occurs where it has just occurred, and
+// its rows then stay in the cache of one core. But a training shall be able to stop soon.
+constexpr std::int64_t most_in_a_row = 16;
+constexpr std::chrono::milliseconds longest_in_a_row{10};
+
 // What counting the words of a large vocabulary has freed, the C library keeps, a hundredth of the
 // tables: it goes back to the system before the training fills them.
 void return_freed_memory() {
@@ -225,19 +230,38 @@ Outcome Training::run(std::uint64_t epoch, std::int64_t first, double rate, doub
                 worker.own_input->begin();
                 worker.own_output->begin();
             }
+            std::int64_t most = 1;
+            Clock::time_point now = Clock::now();
             do {
-                const std::int64_t piece = next.fetch_add(1);
-                if (piece >= pieces()) break;
-                descend_piece(worker, stretch, piece);
-            } while (Clock::now() < stretch.end);
+                const auto [begin, end] = take(next, most);
+                if (begin == end) break;
+                for (std::int64_t piece = begin; piece < end; ++piece)
+                    descend_piece(worker, stretch, piece);
+                const Clock::duration took = Clock::now() - now, tick{1};
+                now += took;
+                most = std::clamp<std::int64_t>(
+                    (end - begin) * longest_in_a_row / std::max(took, tick), 1, most_in_a_row);
+            } while (now < stretch.end);
         });
-        outcome.next = std::min(next.load(), pieces());
+        outcome.next = next.load();
     }
     for (const auto& worker : workers_) {
         outcome.loss += worker->loss;
         outcome.predictions += worker->predictions;
     }
     return outcome;
+}
+
+// The next pieces [begin, end): `most`, or towards the last fewer, so that threads end together.
+std::pair<std::int64_t, std::int64_t> Training::take(std::atomic<std::int64_t>& next,
+                                                     std::int64_t most) const {
+    const auto shares = 2 * static_cast<std::int64_t>(workers_.size());
+    std::int64_t begin = next.load(), end = begin;
+    do {
+        const std::int64_t left = pieces() - begin;
+        end = begin + std::clamp(left / shares, std::min<std::int64_t>(left, 1), most);
+    } while (!next.compare_exchange_weak(begin, end));
+    return {begin, end};
 }
 
 void Training::settle() {

@@ -1,9 +1,11 @@
 // Training word embeddings by windows: pieces of the corpus, worked off by threads.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "chainrule/words/drawing.hpp"
@@ -88,6 +90,8 @@ private:
     template <class Function>
     void for_each_worker(double seconds, Function function);
     Windows draw(Worker& worker, std::uint64_t epoch, std::int64_t piece) const;
+    std::pair<std::int64_t, std::int64_t> take(std::atomic<std::int64_t>& next,
+                                               std::int64_t most) const;
     std::int64_t run_rounds(const Stretch& stretch, std::int64_t first);
     void add_gains(std::unique_ptr<LocalRows> Worker::* copies, float* table, const Ways& ways,
                    std::int32_t part, std::int64_t count);
