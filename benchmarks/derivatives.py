@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import objectives
-from engines.cpp import compiler
 from harness import (
     Cells,
     Series,
@@ -37,6 +36,7 @@ from harness import (
     interleave,
     write_section,
 )
+from harness.libraries import compiler
 from objectives.problem import Problem
 
 from chainrule.run import native

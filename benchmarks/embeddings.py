@@ -19,7 +19,7 @@ from harness import Cells, Table, WorkerError, about, common_arguments, heading,
 from harness.machine import usable_cores
 from words.measure import measure_quality, measure_speed
 from words.programs import ProgramError
-from words.report import quality_table, speed_table, targets_table
+from words.report import places_table, quality_table, speed_table, targets_table
 from words.roster import ALONE, COUNTING, GLOVE, MODELS, UNSEEDED, Entry, Setting, roster
 from words.text import write_slice
 
@@ -245,6 +245,8 @@ def make_tables(
     for threads, title in THREADS.items():
         if any(key[0] == threads for key in speeds):
             tables.append(speed_table(title, threads, speeds))
+    if (places := places_table(speeds)) is not None:
+        tables.append(places)
     if any(results for cell in qualities.values() for runs in cell.values() for results in runs):
         tables.append(quality_table(qualities, words))
     return found, tables

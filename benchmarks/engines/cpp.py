@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
-import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness.libraries import compiler, load_library
 from objectives.problem import Problem
 
 from engines.serving import Ready, serve_engine
 
 SOURCE = Path(__file__).resolve().parent.parent / "lstm.cpp"
 # What the numbers may be reordered to: sums in vectors, products added without rounding between.
-FLAGS = [
-    "-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math",
-    "-ffp-contract=fast", "-shared", "-fPIC",
-]  # fmt: skip
-
-
-def compiler() -> list[str]:
-    """The command of a C++ compiler; empty where there is none."""
-    for name in ("c++", "g++", "clang++"):
-        found = shutil.which(name)
-        if found:
-            return [found]
-    if importlib.util.find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang", "c++"]
-    return []
+FLAGS = ["-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 
 
 def prepare(problem: Problem) -> Ready:
     """Value and gradient as calls into a library that is built now."""
     (main, extra), (state, sequence) = problem.variables, problem.data
-    command = compiler()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "lstm.so"
-        subprocess.run([*command, *FLAGS, str(SOURCE), "-o", str(file)], check=True)
-        library = ctypes.CDLL(str(file))
+    library = load_library(SOURCE, *FLAGS)
     library.lstm_new.restype = ctypes.c_void_p
     library.lstm_value.restype = ctypes.c_double
     array = np.ctypeslib.ndpointer(float, flags="C_CONTIGUOUS")
@@ -59,7 +37,8 @@ def prepare(problem: Problem) -> Ready:
     def arrays(what: str, result: Any) -> list[np.ndarray]:
         return [np.asarray(part) for part in (result if what == "derivative" else [result])]
 
-    return Ready(lambda: library.lstm_value(model), gradient, arrays, lambda: " ".join(command))
+    command = " ".join(compiler())
+    return Ready(lambda: library.lstm_value(model), gradient, arrays, lambda: command)
 
 
 if __name__ == "__main__":

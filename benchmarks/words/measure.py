@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from harness import Series, Timing, Worker, interleave
+from harness.round_trip import round_trip
 
 from words.programs import learn_by_program, time_program
 from words.quality import evaluate
@@ -33,12 +34,13 @@ def measure_speed(
 
     Returns:
         For each contestant, ``end``: seconds in each round from the text file to written vectors
-        with one epoch, ``train``: of one epoch, the peak memory, and for chainrule the arithmetic
-        of a word and what the machine's matrix products reach.
+        with one epoch, ``train``: of one epoch, the peak memory, for chainrule the arithmetic of a
+        word and what the machine's matrix products reach, and where several threads work,
+        ``round_trips``: seconds of ``round_trip`` before each round and after it, where known.
     """
     trains = {entry.name: Series() for entry in entries}
     memory = {entry.name: 0.0 for entry in entries}
-    facts: dict[str, dict[str, float]] = {entry.name: {} for entry in entries}
+    facts: dict[str, dict[str, Any]] = {entry.name: {} for entry in entries}
     counted = setting.model not in (GLOVE, COUNTING) and setting.threads == 1
 
     with contextlib.ExitStack() as stack:
@@ -53,6 +55,7 @@ def measure_speed(
                 facts[entry.name]["arithmetic"] = call("arithmetic", **arguments)
 
             def turn() -> Timing:
+                before = round_trip() if setting.threads > 1 else None
                 if call is None:
                     answer = time_program(entry, own, text)
                 else:
@@ -60,6 +63,9 @@ def measure_speed(
                     if entry.name == OURS and counted:
                         best = facts[entry.name].get("peak", 0.0)
                         facts[entry.name]["peak"] = max(best, call("peak"))
+                if before is not None:
+                    ways = facts[entry.name].setdefault("round_trips", [])
+                    ways.append([before, round_trip()])
                 trains[entry.name].add(Timing(**answer["train"]))
                 memory[entry.name] = max(memory[entry.name], answer["memory"])
                 return Timing(**answer["end"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import Series, Table
+from harness.round_trip import WITHIN_A_CACHE
 
 from words.roster import ALONE, CBOW, COUNTING, FAST, GENSIM, GLOVE, OURS, SKIPGRAM, TREE
 
@@ -43,10 +44,30 @@ TARGETS = [
 PEAK_SHARE, SPEED_UP = 0.2, 1.8
 
 
-def rate(measured: Mapping[str, Any], part: str, kind: str) -> float:
-    """Words per second, by the median of the rounds; 0 where noise hides an epoch."""
-    seconds = Series(**measured[part]).median(kind)
+# How cores lay in a round of several threads: by the way of a line of the cache before and after.
+PLACES = {
+    "sharing a cache": lambda ways: max(ways) < WITHIN_A_CACHE,
+    "without a shared cache": lambda ways: min(ways) >= WITHIN_A_CACHE,
+}
+
+
+def rate(
+    measured: Mapping[str, Any], part: str, kind: str, rounds: Sequence[int] | None = None
+) -> float:
+    """Words per second, by the median of (these) rounds; 0 where noise hides an epoch."""
+    times = measured[part][kind]
+    seconds = statistics.median(times if rounds is None else [times[r] for r in rounds])
     return float(measured["words"] / seconds) if seconds > 0 else 0.0
+
+
+def rounds_by_place(measured: Mapping[str, Any]) -> dict[str, list[int]]:
+    """The rounds of a contestant by how the cores lay; all under "" where that is not known."""
+    ways = measured.get("round_trips")
+    if ways is None:
+        return {"": list(range(len(measured["train"]["wall"])))}
+    return {
+        place: [r for r, both in enumerate(ways) if lies(both)] for place, lies in PLACES.items()
+    }
 
 
 def speed_table(title: str, threads: str, speeds: Speeds) -> Table:
@@ -81,6 +102,27 @@ def speed_table(title: str, threads: str, speeds: Speeds) -> Table:
     return table
 
 
+def places_table(speeds: Speeds) -> Table | None:
+    """Words per second of all cores by whether they share a cache; None where that is not known."""
+    columns = [text for place in PLACES for text in (f"{place}: words per wall second", "rounds")]
+    table = Table("All cores, by how they lie", ["model", "size", "who", *columns])
+    for (_, model, size), cell in speeds.items():
+        for name, measured in cell.items():
+            if "round_trips" not in measured:
+                continue
+            row = [model, "-" if model == COUNTING else str(size), name]
+            for rounds in rounds_by_place(measured).values():
+                speed = rate(measured, "train", "wall", rounds) if rounds else 0.0
+                row += [_thousands(speed), str(len(rounds))]
+            table.rows.append(row)
+    table.notes.append(
+        "Training alone, medians of those rounds before and after which a line of the cache went "
+        f"to the other core and back within {WITHIN_A_CACHE * 1e6:g} µs, and of those where it did "
+        "not; rounds in which that changed are left out."
+    )
+    return table if table.rows else None
+
+
 def _share(measured: Mapping[str, Any], cell: Mapping[str, Any]) -> str:
     peak = cell.get(OURS, {}).get("peak")
     if not peak or "arithmetic" not in measured:
@@ -113,13 +155,17 @@ def targets_table(speeds: Speeds) -> Table:
             table.rows.append(_row(target, f"{PEAK_SHARE:.0%}", f"{share:.0%}",
                                    share >= PEAK_SHARE))  # fmt: skip
         if threads == "all" and ALONE in cell:
-            times = rate(cell[OURS], "train", "wall") / rate(cell[ALONE], "train", "wall")
-            target = Target(model, size, f"{OURS}, {cell[OURS]['threads']} threads", "one thread",
-                            SPEED_UP)  # fmt: skip
-            table.rows.append(_row(target, f"{SPEED_UP:g}x", f"{times:.2f}x", times >= SPEED_UP))
+            for place, rounds in rounds_by_place(cell[OURS]).items():
+                if not rounds:
+                    continue
+                several, one = (rate(cell[who], "train", "wall", rounds) for who in (OURS, ALONE))
+                who = f"{OURS}, {cell[OURS]['threads']} threads {place}".strip()
+                target = Target(model, size, who, "one thread", SPEED_UP)
+                table.rows.append(_row(target, f"{SPEED_UP:g}x", f"{several / one:.2f}x",
+                                       several / one >= SPEED_UP))  # fmt: skip
     table.notes.append(
         "Training alone: words per processor second with one thread; all cores against one thread "
-        "by words per wall second."
+        "by words per wall second, both in the same rounds."
     )
     return table
 

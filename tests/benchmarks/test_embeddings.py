@@ -10,7 +10,7 @@ from harness.workers import HERE
 from words.measure import measure_quality
 from words.programs import ProgramError, learn_by_program, read_text, time_program, turned
 from words.quality import evaluate
-from words.report import TARGETS, quality_table, speed_table, targets_table
+from words.report import TARGETS, places_table, quality_table, speed_table, targets_table
 from words.roster import ALONE, FAST, GENSIM, OURS, SKIPGRAM, Entry, Setting, roster
 from words.text import LONGEST, write_slice
 
@@ -140,6 +140,20 @@ class TestTables:
         assert rows[FAST, GENSIM] == ["20x", "32.00x", "met"]
         assert rows[OURS, "the peak of one core"] == ["20%", "25%", "met"]
         assert rows[f"{OURS}, 2 threads", "one thread"] == ["1.8x", "1.25x", "missed"]
+
+    def test_rounds_are_told_apart_by_whether_cores_share_a_cache(self):
+        times = {"wall": [1.0, 1.0, 2.0, 9.0], "cpu": [1.0] * 4}
+        ways = [[1e-7, 1e-7], [9e-8, 1e-7], [4e-7, 4e-7], [1e-7, 4e-7]]
+        ours = {**self.cell(0.0), "train": times, "round_trips": ways}
+        alone = {**ours, "train": {**times, "wall": [1.9, 1.9, 3.0, 1.0]}}
+        speeds = {("all", SKIPGRAM, 100): {OURS: ours, ALONE: alone}}
+        rows = {row[2]: row[5:] for row in targets_table(speeds).rows}
+        assert rows == {
+            f"{OURS}, 2 threads sharing a cache": ["1.90x", "met"],
+            f"{OURS}, 2 threads without a shared cache": ["1.50x", "missed"],
+        }
+        assert places_table(speeds).rows[0] == [SKIPGRAM, "100", OURS, "1 k", "2", "0 k", "1"]
+        assert places_table(self.speeds()) is None
 
     def test_an_epoch_that_noise_hides_is_no_speed(self):
         speeds = self.speeds()

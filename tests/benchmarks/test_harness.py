@@ -19,6 +19,7 @@ from harness import (
     repeated,
     write_section,
 )
+from harness.round_trip import round_trip
 from harness.workers import HERE, thread_settings
 
 ABOUT = {"processor": "p", "versions": {"numpy": "2"}}
@@ -42,6 +43,13 @@ def test_median_and_spread_are_those_of_the_chosen_clock():
     assert series.spread("wall") == pytest.approx((4 - 2) / 2 / 3)
     assert (series.median(), series.spread()) == (5, 0)
     assert Series(**series.as_dict()) == series
+
+
+def test_the_way_between_cores_is_short_and_one_core_has_none(monkeypatch):
+    way = round_trip()
+    assert way is None or 1e-9 < way < 1
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    assert round_trip() is None
 
 
 def test_a_clock_tells_sleep_from_work():
