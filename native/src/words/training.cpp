@@ -239,8 +239,9 @@ Outcome Training::run(std::uint64_t epoch, std::int64_t first, double rate, doub
                     descend_piece(worker, stretch, piece);
                 const Clock::duration took = Clock::now() - now, tick{1};
                 now += took;
-                most = std::clamp<std::int64_t>(
-                    (end - begin) * longest_in_a_row / std::max(took, tick), 1, most_in_a_row);
+                const auto time = std::min<Clock::duration>(longest_in_a_row, stretch.end - now);
+                most = std::clamp<std::int64_t>((end - begin) * time / std::max(took, tick), 1,
+                                                most_in_a_row);
             } while (now < stretch.end);
         });
         outcome.next = next.load();
