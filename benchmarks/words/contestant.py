@@ -41,9 +41,9 @@ def plain(timing: Timing) -> dict[str, float]:
 def serve_learner(learn: Learn, extra: dict[str, Callable[..., Any]] | None = None) -> None:
     """Be the worker of a library.
 
-    ``time`` learns for as many epochs as the setting has, the last of which is the time of training
-    alone; the time from the text to written vectors is given for one epoch. ``learn`` only writes
-    the vectors, for their quality.
+    ``time`` learns for as many epochs as the setting has, and the mean of those after the first is
+    the time of training alone; the time from the text to written vectors is given for one epoch.
+    ``learn`` only writes the vectors, for their quality.
     """
 
     def time(setting: dict[str, Any], text: str) -> dict[str, Any]:
@@ -53,11 +53,9 @@ def serve_learner(learn: Learn, extra: dict[str, Callable[..., Any]] | None = No
             with tempfile.TemporaryFile() as file:
                 np.save(file, learned.vectors)
         extra = learned.epochs[1:]
-        end = Timing(
-            clock.timing.wall - sum(epoch.wall for epoch in extra),
-            clock.timing.cpu - sum(epoch.cpu for epoch in extra),
-        )
-        train = learned.epochs[-1] if learned.epochs else end
+        more = Timing(sum(epoch.wall for epoch in extra), sum(epoch.cpu for epoch in extra))
+        end = Timing(clock.timing.wall - more.wall, clock.timing.cpu - more.cpu)
+        train = more.per(len(extra)) if extra else end
         return {"end": plain(end), "train": plain(train), "memory": peak_memory()}
 
     def save(setting: dict[str, Any], text: str, output: str) -> None:

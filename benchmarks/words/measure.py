@@ -25,7 +25,8 @@ def measure_speed(
     """Time contestants in turns.
 
     Args:
-        setting: what is learned, with two epochs, of which the last is training alone.
+        setting: what is learned, with two epochs, of which the last is training alone; of more the
+            mean counts.
         entries: the contestants.
         text: a file.
         words: how many are in it.
@@ -46,7 +47,7 @@ def measure_speed(
     with contextlib.ExitStack() as stack:
 
         def contestant(entry: Entry) -> Callable[[], Timing]:
-            own = entry.own(setting)
+            own = entry.timed(setting)
             arguments = {"setting": own.as_dict(), "text": str(text)}
             call = None
             if entry.module:
