@@ -81,7 +81,7 @@ class Word2Vec(FallingRateModel):
         sentences: lists of words that can be read more than once, an ``EncodedCorpus``, or a
             corpus; with it the vocabulary is built and the model trained at once.
         vector_size: numbers in a vector.
-        alpha: the rate at the beginning. By default 0.025, and 0.075 for ``sg=0`` with the exact
+        alpha: the rate at the beginning. By default 0.025, and 0.1 for ``sg=0`` with the exact
             gradient of a mean, which is smaller by the number of context words.
         window: words on each side of a centre at most.
         min_count: rarer words are left out.
@@ -157,7 +157,7 @@ class Word2Vec(FallingRateModel):
         progress: bool = True,
     ) -> None:
         if alpha is None:
-            alpha = 0.075 if not sg and cbow_mean and gradient == "exact" else 0.025
+            alpha = 0.1 if not sg and cbow_mean and gradient == "exact" else 0.025
         options = Options(
             vector_size=vector_size,
             alpha=alpha,
