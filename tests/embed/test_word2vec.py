@@ -6,6 +6,7 @@ import signal
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -279,6 +280,37 @@ def test_ctrl_c_keeps_what_is_learned_and_the_call_goes_on(
     for other in (resumed, stopped):
         assert other.table().tobytes() == whole.table().tobytes()
         assert other.history.losses == whole.history.losses
+
+
+def test_ctrl_c_while_the_core_works_waits_until_the_position_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "STRETCH", 0.0)
+    whole = model(epochs=3)
+    path = tmp_path / "training.safetensors"
+    runner_of, runs = Word2Vec._runner, []
+
+    def interrupted(self: Word2Vec, sentences: Any) -> Any:
+        runner, words = runner_of(self, sentences)
+        run = runner.run
+
+        def run_and_interrupt(*arguments: Any) -> Any:
+            outcome = run(*arguments)
+            runs.append(outcome)
+            if len(runs) == 3:
+                signal.raise_signal(signal.SIGINT)
+            return outcome
+
+        runner.run = run_and_interrupt
+        return runner, words
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Word2Vec, "_runner", interrupted)
+        stopped = model(epochs=3, checkpoint=path)
+    assert stopped.history.interrupted and len(runs) == 3
+    resumed = model(epochs=3, checkpoint=path)
+    assert resumed.table().tobytes() == whole.table().tobytes()
+    assert resumed.history.running_losses == whole.history.running_losses
 
 
 def test_save_and_load(tmp_path: Path) -> None:

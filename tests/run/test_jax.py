@@ -248,11 +248,10 @@ def test_random_bits_are_those_of_numpy(seed: int) -> None:
 # ----- Ctrl-C -----------------------------------------------------------------------------------
 
 
-@needs_jax
 def test_ctrl_c_waits_for_the_end_of_a_block() -> None:
     import signal
 
-    from chainrule.run.jax.interrupts import deferred_interrupts
+    from chainrule.interrupts import deferred_interrupts
 
     finished = []
     with pytest.raises(KeyboardInterrupt), deferred_interrupts():

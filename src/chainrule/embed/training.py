@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from chainrule.errors import NonFiniteError
+from chainrule.interrupts import deferred_interrupts
 
 # How long the core works before Python looks up: for Ctrl-C, and to show progress.
 STRETCH = 0.1
@@ -294,29 +295,27 @@ def _epoch(
     rate, final_rate = plan.rate_at(position.epoch), plan.rate_at(position.epoch + 1)
     while position.piece < runner.pieces:
         start = time.perf_counter()
-        piece, loss, predictions = runner.run(
-            position.epoch, position.piece, rate, final_rate, STRETCH
-        )
-        # One assignment, so that Ctrl-C finds either the old position or the new one.
-        position.__dict__.update(
-            piece=piece,
-            loss=position.loss + loss,
-            predictions=position.predictions + predictions,
-            seconds=position.seconds + time.perf_counter() - start,
-        )
+        # Ctrl-C shall not come between what the tables have learned and the position.
+        with deferred_interrupts():
+            position.piece, loss, predictions = runner.run(
+                position.epoch, position.piece, rate, final_rate, STRETCH
+            )
+            position.loss += loss
+            position.predictions += predictions
+            position.seconds += time.perf_counter() - start
         check()
-        report.stretch(position, plan.rate_at(position.epoch + piece / runner.pieces))
+        report.stretch(position, plan.rate_at(position.epoch + position.piece / runner.pieces))
     runner.settle()
     passed = (position.loss, position.predictions)
     measured = runner.measure()
     # A text may be so thinned out that what is left is all of the epoch's own.
-    history.losses.append(_mean(*(measured if measured and measured[1] else passed)))
-    history.running_losses.append(_mean(*passed))
-    history.rates.append(final_rate)
-    history.seconds.append(position.seconds)
-    position.__dict__.update(
-        epoch=position.epoch + 1, piece=0, loss=0.0, predictions=0, seconds=0.0
-    )
+    loss = _mean(*(measured if measured and measured[1] else passed))
+    with deferred_interrupts():
+        history.losses.append(loss)
+        history.running_losses.append(_mean(*passed))
+        history.rates.append(final_rate)
+        history.seconds.append(position.seconds)
+        position.__dict__.update(vars(Position(epoch=position.epoch + 1)))
 
 
 def _mean(loss: float, predictions: int) -> float:

@@ -19,7 +19,7 @@ from jax import lax
 
 from chainrule.graph.graph import Graph
 from chainrule.run.jax.emission import native, precisely
-from chainrule.run.jax.interrupts import deferred_interrupts
+from chainrule.interrupts import deferred_interrupts
 from chainrule.run.jax.plan import DeviceProgram
 from chainrule.run.unsupported import Unsupported
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, kept waiting while the only copy of the parameters is on its way."""
+"""Ctrl-C, kept waiting while parameters and what is known of them do not belong together."""
 
 from __future__ import annotations
 
