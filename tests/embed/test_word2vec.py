@@ -1,5 +1,6 @@
 """Training word vectors from Python: what is learned, kept, continued, resumed and refused."""
 
+import io
 import itertools
 import re
 import signal
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from topics import COLOURS, NUMBERS, sentences
 
 from chainrule.embed import saving, training
@@ -311,6 +313,76 @@ def test_ctrl_c_while_the_core_works_waits_until_the_position_is_known(
     resumed = model(epochs=3, checkpoint=path)
     assert resumed.table().tobytes() == whole.table().tobytes()
     assert resumed.history.running_losses == whole.history.running_losses
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ns_exponent": float("nan")},
+        {"alpha": "fast"},
+        {"sample": "some"},
+        {"min_count": "x"},
+        {"hs": 2},
+        {"sg": "x"},
+        {"cbow_mean": 3},
+        {"deterministic": "yes"},
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(options: dict[str, Any]) -> None:
+    (name, value), *_ = options.items()
+    with pytest.raises(ModelError, match=re.escape(f"{name}={value!r} must be ")):
+        model(**options)
+
+
+@pytest.mark.parametrize("callbacks", [print, [3]])
+def test_callbacks_are_functions_in_a_list(callbacks: Any) -> None:
+    with pytest.raises(ModelError, match="must be a list of functions"):
+        model(callbacks=callbacks)
+
+
+def test_a_checkpoint_without_a_folder_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "x.safetensors"
+    with pytest.raises(CheckpointError, match="nowhere is no folder"):
+        Word2Vec(Unreadable(), checkpoint=path)
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        model(epochs=1).save(path)
+    with pytest.raises(CheckpointError, match="nowhere is no folder"):
+        model(epochs=1).train(sentences(), checkpoint=path, progress=False)
+
+
+def test_a_text_that_does_not_start_anew_is_named() -> None:
+    class Once:
+        def __init__(self) -> None:
+            self._left = iter(sentences())
+
+        def __iter__(self) -> Any:
+            return self._left
+
+    with pytest.raises(ModelError, match="must start anew"):
+        model(Once())
+    with pytest.raises(ModelError, match="no word of the text is in the vocabulary"):
+        model(epochs=1).train([["unheard", "of"]], progress=False)
+
+
+def test_given_vectors_are_finite_and_a_string_is_one_word() -> None:
+    trained = model(epochs=1)
+    with pytest.raises(ModelError, match="the vector of 'red' has numbers that are not finite"):
+        trained.start_from({"red": [float("nan")] * 12})
+    trained.freeze("red")
+    with pytest.raises(ModelError, match="'red blue' is not in the vocabulary"):
+        trained.freeze("red blue")
+
+
+def test_a_line_of_80_letters_has_room_for_the_time_left() -> None:
+    screen = io.StringIO()
+    bar = training.Bar()
+    bar._progress.live.console = Console(file=screen, width=80, force_terminal=True)
+    bar.start(training.Plan(0, 12, 0.025, 0.0), 1000, History(words=17_000_000))
+    bar.stretch(training.Position(9, 999, 2123.4, 1000, 1.3), 0.000625)
+    bar._progress.refresh()
+    bar.close()
+    assert "13,064k words/s" in screen.getvalue()
+    assert re.search(r"words/s.*-:--:--", screen.getvalue())
 
 
 def test_save_and_load(tmp_path: Path) -> None:

@@ -12,7 +12,14 @@ import numpy as np
 from chainrule.embed import glove_descent
 from chainrule.embed.counts import MEMORY, SIDES, WEIGHTS, CountError, cooccurrences
 from chainrule.embed.glove_descent import Side, arranged, descent
-from chainrule.embed.model import Callbacks, ModelError, WordModel, check_limits, encoded_by
+from chainrule.embed.model import (
+    Callbacks,
+    ModelError,
+    WordModel,
+    check_limits,
+    check_numbers,
+    encoded_by,
+)
 from chainrule.embed.training import History, Runner
 from chainrule.nn.checks import positive_whole, seed_of
 
@@ -41,6 +48,7 @@ class Options:
             positive_whole(getattr(self, name), name)
         seed_of(self.seed)
         check_limits(self)
+        check_numbers(self, ("x_max", "eta", "alpha", "min_count"))
         if self.min_count < 0:
             raise ModelError(f"min_count={self.min_count} must not be below 0")
         for name in ("x_max", "eta"):

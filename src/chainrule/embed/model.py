@@ -34,12 +34,30 @@ class ModelError(ChainruleError, ValueError):
     """Settings or words that a model of words cannot be trained with."""
 
 
+def check_callbacks(callbacks: Any) -> None:
+    """Raise ``ModelError`` for anything but functions in a list, before an epoch is over."""
+    if callable(callbacks) or not all(callable(callback) for callback in callbacks):
+        raise ModelError(
+            f"callbacks={callbacks!r} must be a list of functions, each of which takes the history"
+        )
+
+
+def check_numbers(options: Any, names: Iterable[str]) -> None:
+    """Raise ``ModelError`` for settings that are not finite numbers."""
+    for name in names:
+        value = getattr(options, name)
+        if not isinstance(value, int | float | np.integer | np.floating) or not np.isfinite(value):
+            raise ModelError(f"{name}={value!r} must be a finite number")
+
+
 def check_limits(options: Any) -> None:
     """Raise ``ModelError`` for settings that the kernels have no room for, and for odd shares."""
     for name, most in MOST.items():
         value = getattr(options, name, 0)
         if not isinstance(value, int | np.integer) or value > most:
             raise ModelError(f"{name}={value!r} must be a whole number of at most {most:,}")
+    if hasattr(options, "sample"):
+        check_numbers(options, ["sample"])
     sample = getattr(options, "sample", 0.0)
     if not 0 <= sample < np.inf:
         raise ModelError(f"sample={sample!r} must be a number of at least 0; 0 thins out nothing")
@@ -198,9 +216,11 @@ class WordModel:
                 vector = np.asarray(vectors[word], np.float32)
                 if vector.shape != table.shape[1:]:
                     raise ModelError(
-                        f"the vector of {word!r} has shape {vector.shape}, but vector_size is "
+                        f"the vector of {str(word)!r} has shape {vector.shape}, but vector_size is "
                         f"{table.shape[1]}"
                     )
+                if not np.isfinite(vector).all():
+                    raise ModelError(f"the vector of {str(word)!r} has numbers that are not finite")
                 table[place] = vector
                 count += 1
         return count
@@ -209,9 +229,10 @@ class WordModel:
         """Keep the vectors of some words, or of all, as they are; ``unfreeze`` lets them go.
 
         Args:
-            words: all by default.
+            words: all by default; a string is one word.
             which: "input", "output", or "sum" for both; by default what ``vectors`` gives.
         """
+        words = [words] if isinstance(words, str) else words
         which = self.KEPT if which is None else which
         if which == "sum":
             words = None if words is None else list(words)
@@ -248,6 +269,8 @@ class WordModel:
         if not len(self.vocabulary):
             raise ModelError("there is no vocabulary yet: call build_vocab(sentences) first")
         count = self.options.epochs if epochs is None else positive_whole(epochs, "epochs")
+        check_callbacks(callbacks)
+        resuming.check_checkpoint(checkpoint, self.FORMAT, self.options)
         if checkpoint is not None and os.path.exists(checkpoint):
             self._resume(checkpoint)
         runner, words = self._runner(sentences)
@@ -387,5 +410,10 @@ def encoded_by(sentences: Any, vocabulary: Vocabulary) -> EncodedCorpus:
     else:
         corpus = encoded.encode(encoded.checked(sentences), vocabulary)
     if not len(corpus):
+        if not corpus.dropped:
+            raise ModelError(
+                "the text has no words when it is read to train: a text is read several times, so "
+                "that its __iter__ must start anew each time"
+            )
         raise ModelError("no word of the text is in the vocabulary")
     return corpus

@@ -22,15 +22,21 @@ def check_checkpoint(
     """Find out in a moment what would be an error once a text is read.
 
     Args:
-        path: the file; all is well where there is none yet.
+        path: the file; where there is none yet, all is well if it has a folder.
         format_name: of the kind of model.
         options: its settings, a dataclass.
         unknown: the names of settings that depend on the text.
 
     Raises:
-        CheckpointError: where the file is damaged or something else, or the settings are others.
+        CheckpointError: where the file is damaged or something else, the settings are others, or
+            there is no folder to write it to.
     """
-    if path is None or not os.path.exists(path):
+    if path is None:
+        return
+    if not os.path.exists(path):
+        folder = os.path.dirname(os.fspath(path)) or "."
+        if not os.path.isdir(folder):
+            raise CheckpointError(f"{path} cannot be written: {folder} is no folder; make it first")
         return
     header = read_header(path, format_name)
     try:

@@ -172,13 +172,15 @@ class Bar(Quiet):
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:3.0f}%"),
             TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(),
+            # Whole on any terminal, rather than what comes before it.
+            TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),
             transient=True,
         )
         self._task: Any = None
@@ -201,8 +203,9 @@ class Bar(Quiet):
             self._task,
             completed=(position.epoch - plan.first) * self._pieces + position.piece,
             description=f"epoch {position.epoch - plan.first + 1}/{plan.last - plan.first}",
-            numbers=f"running loss {_mean(position.loss, position.predictions):.4f}  "
-            f"rate {rate:.3g}  {words / max(position.seconds, 1e-9):,.0f} {self._history.unit}/s",
+            numbers=f"running loss {_mean(position.loss, position.predictions):.4f} "
+            f"rate {rate:.2g} {_short(words / max(position.seconds, 1e-9))} "
+            f"{self._history.unit}/s",
         )
 
     def close(self) -> None:
@@ -316,6 +319,11 @@ def _epoch(
         history.rates.append(final_rate)
         history.seconds.append(position.seconds)
         position.__dict__.update(vars(Position(epoch=position.epoch + 1)))
+
+
+def _short(speed: float) -> str:
+    """A speed in few letters, for a line of 80 has no more."""
+    return f"{speed / 1e3:,.0f}k" if speed >= 1e4 else f"{speed:,.0f}"
 
 
 def _mean(loss: float, predictions: int) -> float:

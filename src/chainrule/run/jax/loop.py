@@ -18,8 +18,8 @@ import numpy as np
 from jax import lax
 
 from chainrule.graph.graph import Graph
-from chainrule.run.jax.emission import native, precisely
 from chainrule.interrupts import deferred_interrupts
+from chainrule.run.jax.emission import native, precisely
 from chainrule.run.jax.plan import DeviceProgram
 from chainrule.run.unsupported import Unsupported
 
