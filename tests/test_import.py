@@ -35,7 +35,7 @@ HEAVY = [
 # Rooms on one line know nothing of each other. "chainrule" is the package's own __init__, which
 # only gathers what the api and the rooms under it define.
 ROOMS = [
-    ["errors", "files", "loading", "_native"],
+    ["errors", "files", "interrupts", "loading", "_native"],
     ["graph"],
     ["tracing"],
     ["diff"],

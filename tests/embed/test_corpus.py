@@ -260,6 +260,7 @@ def test_sources_that_are_refused(name: str) -> None:
         ([["a"], 3], SourceError, "sentence 1 is a int"),
         ([["a"], ["b", 3]], TokenError, "3, a int, is not a word"),
         ([["a", "\ud800"]], TokenError, "cannot be written as UTF-8"),
+        ([["a"], [], ["b", ""]], TokenError, "sentence 2: a word is empty, .* leave empty words"),
     ],
 )
 def test_lists_of_something_else(lists: list, error: type, message: str) -> None:
@@ -304,8 +305,9 @@ def test_where_the_text_is_cut_does_not_matter(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "CHUNK", chunk)
         assert list(quiet(path)) == [[w.decode() for w in line.split()] for line in lines]
-        found = list(quiet(path, tokens=lambda line: line.split(" ")))
-        assert found == [line.decode().removesuffix("\r").split(" ") for line in lines]
+        found = list(quiet(path, tokens=re.compile(" |[^ ]+").findall))
+        texts = [line.decode().removesuffix("\r") for line in lines]
+        assert found == [re.findall(" |[^ ]+", text) for text in texts]
 
 
 def test_long_lines_and_long_words(tmp_path: Path) -> None:
@@ -360,7 +362,7 @@ def test_a_byte_order_mark_is_not_a_word(tmp_path: Path) -> None:
         ({"tokens": "words"}, ["Don't", "ÉTÉ", "42", "Stop"]),
         ({"tokens": "words", "lower": True}, ["don't", "été", "42", "stop"]),
         ({"tokens": UnicodeWords(inner="", numbers="drop")}, ["Don", "t", "ÉTÉ", "Stop"]),
-        ({"tokens": lambda line: line.split(" ")[1:], "lower": True}, ["été:", "42", "", "stop"]),
+        ({"tokens": lambda line: line.split()[1:], "lower": True}, ["été:", "42", "stop"]),
     ],
 )
 def test_tokenisers(options: dict, words: list[str], tmp_path: Path) -> None:
@@ -374,6 +376,10 @@ def test_tokenisers(options: dict, words: list[str], tmp_path: Path) -> None:
         (lambda line: ["a"] if line == "one" else line, r"text\.txt, byte offset 4: .* gave a str"),
         (lambda line: None, "gave a NoneType"),
         (lambda line: [3], "3, a int, is not a word"),
+        (
+            lambda line: line.split("t"),
+            r"offset 4, the line 'two': a word is empty, .* leave empty",
+        ),
     ],
 )
 def test_functions_that_give_no_words(function: Callable, message: str, tmp_path: Path) -> None:
@@ -391,6 +397,8 @@ def test_tokenisers_that_cannot_be(tokens: object) -> None:
 def test_without_the_core_the_same_words(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally, "new_tally", tally.PlainTally)
     monkeypatch.setattr(store, "new_tally", tally.PlainTally)
+    with pytest.raises(TokenError, match="sentence 1: a word is empty"):
+        len(quiet([["a"], [""]]))
     for options in ({}, {"tokens": "words", "lower": True}, {"tokens": str.split}):
         text = quiet(plain, **options)
         assert isinstance(text.store.table, tally.PlainTally)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from chainrule.embed import counts
+from chainrule.embed.corpus import Corpus
 from chainrule.embed.counts import CountError, cooccurrences, documents_by_words
 from chainrule.embed.encoded import EncodedCorpus, encode
 from chainrule.embed.lsa import LSA
 from chainrule.embed.model import ModelError
 from chainrule.embed.pmi import pmi
+from chainrule.embed.vector_errors import UnknownWordError, VectorsError
 from chainrule.embed.vocabulary import Vocabulary
 from chainrule.errors import ChainruleError, NonFiniteError
 from chainrule.run import native
@@ -155,6 +157,16 @@ def test_what_cannot_be_counted(
 ) -> None:
     with pytest.raises(error, match=words):
         cooccurrences(corpus(), **options)
+
+
+def test_a_text_that_is_not_encoded_is_refused() -> None:
+    lists = [["a", "b"]]
+    for text, message in (
+        (Corpus(lists, progress=False), r"not a Corpus: give corpus\.encode\(corpus\.vocabulary"),
+        (lists, r"not a list: give encode\(sentences, Vocabulary\.of\(sentences\)\)"),
+    ):
+        with pytest.raises(CountError, match=message):
+            cooccurrences(text)  # type: ignore[arg-type]
 
 
 def test_a_text_without_pairs(either: None) -> None:
@@ -308,6 +320,9 @@ def test_words_that_stand_together_come_together(either: None, measure: str) -> 
         ([["a", "b"]], {"min_count": 1}, ModelError, r"shape \(2, 2\)"),
         (None, {"contexts": "books"}, ModelError, "words, documents"),
         (None, {"measure": "metre"}, ModelError, "ppmi"),
+        (None, {"exponent": np.nan}, ModelError, "exponent=nan must be a finite number"),
+        (None, {"exponent": np.inf}, ModelError, "exponent=inf"),
+        (corpus(), {"contexts": "documents"}, ModelError, "lists of words, .* an EncodedCorpus"),
         (None, {"vector_size": 0}, ChainruleError, "vector_size"),
     ],
 )
@@ -329,3 +344,12 @@ def test_a_matrix_without_directions_or_with_odd_numbers() -> None:
     odd[1, 2] = np.inf
     with pytest.raises(NonFiniteError, match="row 1 of the matrix, 'b', holds inf in column 2"):
         LSA(vector_size=1).decompose(odd, ["a", "b", "c"])
+
+
+def test_rows_that_are_not_there() -> None:
+    model = LSA(vector_size=1)
+    model.decompose(np.ones((2, 2)), ["moon", "sea"])
+    with pytest.raises(UnknownWordError, match=r"'mon' is not one of the 2 .* did you mean 'moon'"):
+        model.reconstruction(["sea", "mon"])
+    with pytest.raises(VectorsError, match=r"one string, 'moon'; give a list, as in \['moon'\]"):
+        model.reconstruction("moon")

@@ -428,6 +428,7 @@ def test_words_that_no_text_can_hold(tmp_path: Path, form: str, word: str) -> No
         vectors.save(path)
         assert WordVectors.load(path).words == [word, "a"]
         return
-    with pytest.raises(VectorsError, match="word"):
+    message = "word" if word else "the word of row 0 is empty, which no file .* leave it out"
+    with pytest.raises(VectorsError, match=message):
         vectors.save(path)
     assert list(tmp_path.iterdir()) == []

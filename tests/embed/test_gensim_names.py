@@ -162,6 +162,16 @@ def test_what_cannot_be_added(keys: list, weights: Any, options: dict, message: 
     assert v.words == WORDS
 
 
+def test_words_are_put_in_the_order_of_their_counts() -> None:
+    v = WordVectors(WORDS, table(), COUNTS[::-1])
+    v.sort_by_descending_frequency()
+    assert (v.words[:2], v.get_index("word49")) == (["word49", "word48"], 0)
+    np.testing.assert_array_equal(v.vectors, table()[::-1])
+    assert v.get_vecattr("word49", "count") == COUNTS[0]
+    with pytest.raises(VectorsError, match="no counts"):
+        WordVectors(WORDS, table()).sort_by_descending_frequency()
+
+
 def test_attributes_lengths_and_a_choice_of_words() -> None:
     v = vectors()
     with pytest.raises(VectorsError, match="no 'colour', only 'count'"):
@@ -170,6 +180,7 @@ def test_attributes_lengths_and_a_choice_of_words() -> None:
         WordVectors(WORDS, table()).get_vecattr("word1", "count")
     with pytest.raises(UnknownWordError, match="did you mean"):
         v.get_vecattr("wrd1", "count")
+    np.testing.assert_array_equal(v.word_vec("word1"), v["word1"])
     some = v.vectors_for_all(["word9", "sea", "word2", "word9"])
     assert (some.words, some.get_vecattr("word2", "count")) == (["word9", "word2"], 48**2)
     np.testing.assert_array_equal(some.vectors, table()[[9, 2]])
@@ -288,6 +299,7 @@ def theirs() -> Any:
         lambda v: v.get_mean_vector(["word1", "sea", "word2"], weights=[1, 5, -2]),
         lambda v: v.get_mean_vector(["word1", "word2"], pre_normalize=False, post_normalize=True),
         lambda v: v.get_vector("word1", norm=True),
+        lambda v: (v.sort_by_descending_frequency(), v.index_to_key),
         lambda v: v.get_normed_vectors(),
         lambda v: v.get_vecattr("word3", "count"),
         lambda v: v.get_index("sea", default=-1),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chainrule.embed import joining, store
 from chainrule.embed.corpus import Corpus
 from chainrule.embed.phrases import Phrases, PhrasesError
+from chainrule.embed.sources import SourceError
 from chainrule.embed.store import StoreError
 
 Lines = list[list[str]]
@@ -99,6 +100,19 @@ def test_words_that_a_text_does_not_have() -> None:
     assert list(phrases.join(empty)) == [] and Phrases(empty).rules == [{}]
 
 
+def test_lists_of_words_are_a_corpus_and_names_of_files_are_not() -> None:
+    phrases = Phrases(TEXT, delta=5, threshold=[2, 1.5], progress=False)
+    assert phrases.rules == Phrases(corpus(TEXT), delta=5, threshold=[2, 1.5]).rules
+    assert list(phrases.join(TEXT)) == list(phrases.join(corpus(TEXT)))
+    with pytest.raises(SourceError, match="a generator, which is empty after one reading"):
+        Phrases(line for line in TEXT)  # type: ignore[arg-type]
+    for name in ("news.txt", Path("news.txt")):
+        with pytest.raises(PhrasesError, match=r"for a file give Corpus\('news.txt'\)"):
+            Phrases(name)  # type: ignore[arg-type]
+        with pytest.raises(PhrasesError, match=r"for a file give Corpus\('news.txt'\)"):
+            phrases.join(name)  # type: ignore[arg-type]
+
+
 def test_a_closed_corpus_of_phrases_is_not_an_empty_one() -> None:
     with Phrases(corpus(TEXT), delta=5, threshold=2).join(corpus(TEXT)) as found:
         assert found.total > 0
@@ -133,6 +147,13 @@ def test_files_that_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "phrases.json").write_text(text)
     with pytest.raises(PhrasesError, match=r"phrases\.json holds no phrases"):
         Phrases.load(tmp_path / "phrases.json")
+
+
+def test_paths_that_are_no_files(tmp_path: Path) -> None:
+    with pytest.raises(PhrasesError, match=r"none\.json: there is no such file"):
+        Phrases.load(tmp_path / "none.json")
+    with pytest.raises(PhrasesError, match="is a directory"):
+        Phrases.load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,25 @@ def test_the_odd_one_out(vectors: WordVectors) -> None:
     assert vectors.most_similar_to_given("word3", words[1:]) == best
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda v: v.doesnt_match("red blue"),
+        lambda v: v.rank_by_centrality("red blue"),
+        lambda v: v.distances("word1", "red blue"),
+        lambda v: v.n_similarity(["word1"], "red blue"),
+        lambda v: v.most_similar_to_given("word1", "red blue"),
+        lambda v: v.get_mean_vector("red blue"),
+        lambda v: v.vectors_for_all("red blue"),
+        lambda v: v.wmdistance(["word1"], "red blue"),
+    ],
+    ids=["odd", "centre", "distances", "means", "given", "mean", "choice", "texts"],
+)
+def test_a_string_in_place_of_a_list(vectors: WordVectors, ask: object) -> None:
+    with pytest.raises(VectorsError, match=r"one string, .* a list, as in \['red', 'blue'\]"):
+        ask(vectors)  # type: ignore[operator]
+
+
 def test_means(vectors: WordVectors) -> None:
     weights = [2.0, -1.0]
     np.testing.assert_allclose(

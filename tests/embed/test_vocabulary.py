@@ -35,6 +35,23 @@ def test_limits(options: dict, words: list[str]) -> None:
     assert Vocabulary.of(lists, **{"min_count": 1, **options}).words == words
 
 
+@pytest.mark.parametrize("size", [-1, 2.5])
+def test_sizes_that_cannot_be(size: int) -> None:
+    text = [["a", "b"]]
+    for choose in (
+        WORDS.limited,
+        lambda **options: Vocabulary.of(text, **options),
+        Corpus(text, progress=False).vocabulary,
+    ):
+        with pytest.raises(VocabularyError, match=f"max_size={size} must be a whole number"):
+            choose(max_size=size)
+
+
+def test_an_empty_word_is_refused_where_it_is_counted() -> None:
+    with pytest.raises(VocabularyError, match=r"sentence 1: a word is empty, .* leave empty words"):
+        Vocabulary.of([["a"], ["b", "", "c"]])
+
+
 @given(
     counts=st.lists(st.integers(0, 6)), least=st.integers(-1, 7), size=st.none() | st.integers(0)
 )
@@ -64,6 +81,8 @@ def test_one_hot_rows() -> None:
     assert WORDS.one_hot([]).shape == (0, 4)
     with pytest.raises(VocabularyError, match="'z' is not in the vocabulary of 4 words"):
         WORDS.one_hot(["a", "z"])
+    with pytest.raises(VocabularyError, match=r"one string, 'moon'; give a list, as in \['moon'\]"):
+        WORDS.one_hot("moon")
 
 
 def test_unknown_words_name_the_nearest() -> None:
@@ -78,6 +97,11 @@ def test_thinning_keeps_rare_words_and_drops_frequent_ones() -> None:
     share = 1e-2 * sum(counts) / np.array(counts)
     np.testing.assert_allclose(kept, np.minimum(np.sqrt(share) + share, 1), rtol=1e-6)
     assert Vocabulary(["a"], [9]).keep_probabilities(0).tolist() == [1.0]
+    for sample in (-1, float("nan"), float("inf")):
+        with pytest.raises(
+            VocabularyError, match=f"sample={sample} must be a number of at least 0"
+        ):
+            WORDS.keep_probabilities(sample)
 
 
 @given(words=st.dictionaries(st.text(), st.integers(0, 2**62 // 100), max_size=50))
@@ -120,6 +144,13 @@ def test_files_that_are_refused(data: bytes, message: str, tmp_path: Path) -> No
         Vocabulary.load(path)
 
 
+def test_paths_that_are_no_files(tmp_path: Path) -> None:
+    with pytest.raises(VocabularyError, match=r"none\.json: there is no such file"):
+        Vocabulary.load(tmp_path / "none.json")
+    with pytest.raises(VocabularyError, match="is a directory"):
+        Vocabulary.load(tmp_path)
+
+
 @given(data=st.binary() | st.text().map(lambda s: f'{{"format": "chainrule{s}'.encode()))
 def test_any_file_is_read_or_refused(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("vocabulary") / "words"
@@ -143,3 +174,8 @@ def test_saving_is_all_or_nothing(tmp_path: Path) -> None:
 def test_counts_are_whole_numbers(counts: list[float]) -> None:
     with pytest.raises(VocabularyError, match="whole numbers"):
         Vocabulary(["a"], counts)
+
+
+def test_items_that_are_no_text_are_named() -> None:
+    with pytest.raises(VocabularyError, match=r"^7, a int, is not a word: give items as text"):
+        Vocabulary.of([["red", 7]])  # type: ignore[list-item]

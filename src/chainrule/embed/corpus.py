@@ -61,7 +61,7 @@ class Corpus:
         SourceError: for a source that is not there or can be read only once; later, for a damaged
             file or bytes that are not UTF-8.
         ColumnError: for a table without the column; it names those there are.
-        TokenError: for settings that cannot be, or tokens that are not words.
+        TokenError: for settings that cannot be; later, for tokens that are not words, or are empty.
         StoreError: later, where the disk has no room for the numbers.
 
     >>> text = Corpus([["a", "rose", "is", "a", "rose"]], progress=False)
@@ -146,6 +146,9 @@ class Corpus:
         Args:
             min_count: rarer words are left out.
             max_size: words at most, the frequent ones.
+
+        Raises:
+            VocabularyError: for a negative size.
         """
         table = self.store.table
         counts = table.counts()

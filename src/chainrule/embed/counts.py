@@ -58,7 +58,7 @@ def cooccurrences(
         scipy.sparse.csr_array of float64, (words, words), columns in order.
 
     Raises:
-        CountError: for settings that are none of these.
+        CountError: for settings that are none of these, and for a text that is not encoded.
 
     >>> from chainrule.embed.encoded import encode
     >>> from chainrule.embed.vocabulary import Vocabulary
@@ -67,6 +67,8 @@ def cooccurrences(
     >>> cooccurrences(corpus, 2, weights="harmonic").toarray().tolist()
     [[0.0, 1.0, 0.5], [1.0, 0.0, 1.0], [0.5, 1.0, 0.0]]
     """
+    if not isinstance(corpus, EncodedCorpus):
+        raise CountError(_how_to_encode(corpus))
     positive_whole(window, "window")
     for name, value, known in (("sides", sides, SIDES), ("weights", weights, WEIGHTS)):
         if value not in known:
@@ -75,6 +77,16 @@ def cooccurrences(
         native.say_missing()
         return _counted_by_numpy(corpus, window, sides, weights)
     return _counted_natively(corpus, window, sides, weights, memory, folder)
+
+
+def _how_to_encode(text: Any) -> str:
+    what = f"an EncodedCorpus is counted, not a {type(text).__name__}: give "
+    if hasattr(text, "encode") and hasattr(text, "vocabulary"):
+        return what + "corpus.encode(corpus.vocabulary())"
+    return what + (
+        "encode(sentences, Vocabulary.of(sentences)), of chainrule.embed.encoded and "
+        "chainrule.embed.vocabulary"
+    )
 
 
 def _counted_natively(

@@ -68,7 +68,8 @@ def checked(sentences: object) -> Iterable[Iterable[str]]:
     """
     if isinstance(sentences, str | bytes):
         raise VocabularyError(
-            "the sentences are one string; give lists of words, as in [text.split()]"
+            "the sentences are one string; give lists of words, as in [text.split()], or for a "
+            "file chainrule.embed.corpus.Corpus(path)"
         )
     if isinstance(sentences, Iterator):
         raise VocabularyError(

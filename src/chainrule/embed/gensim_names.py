@@ -14,7 +14,7 @@ from chainrule.embed.evaluation_files import Section, WordPairs, read_analogies,
 from chainrule.embed.formats.table import Policy, VectorTable, check_words
 from chainrule.embed.vector_errors import VectorsError
 from chainrule.embed.vocabulary import Vocabulary
-from chainrule.embed.word_table import WordTable, numbers_of
+from chainrule.embed.word_table import WordTable, check_list, numbers_of
 from chainrule.files import written_whole
 
 if TYPE_CHECKING:
@@ -183,12 +183,29 @@ class GensimNames(WordTable):
         """Scale all vectors to length one, in place as ``add_vectors`` is."""
         self._become(self.words, self.get_normed_vectors(), self.counts)
 
+    def sort_by_descending_frequency(self) -> None:
+        """Put the frequent words first, in place as ``add_vectors`` is; ties keep their order.
+
+        Raises:
+            VectorsError: where there are no counts.
+
+        >>> v = GensimNames(["cat", "dog"], [[1, 0.5], [1, 0.7]], [2, 3])
+        >>> v.sort_by_descending_frequency()
+        >>> v.words, v.get_index("cat")
+        (['dog', 'cat'], 1)
+        """
+        counts = self._counts()
+        rows = np.argsort(-counts, kind="stable")
+        words = [self.index_to_key[row] for row in rows.tolist()]
+        self._become(words, self.vectors[rows], counts[rows])
+
     def vectors_for_all(self, keys: Iterable[Any]) -> Self:
         """New vectors for these words alone, each once; words without a vector are left out.
 
         >>> GensimNames(["cat", "dog"], [[1, 0.5], [1, 0.7]]).vectors_for_all(["dog", "cow"]).words
         ['dog']
         """
+        check_list(keys)
         rows = [self.key_to_index[key] for key in dict.fromkeys(keys) if key in self]
         words = [self.index_to_key[row] for row in rows]
         return type(self)(
@@ -238,6 +255,7 @@ class GensimNames(WordTable):
 
         parts = []
         for document in (document1, document2):
+            check_list(document)
             rows = [self.key_to_index[word] for word in document if word in self]
             parts.append(np.unique(np.array(rows, np.int64), return_counts=True))
         (one, weights), (other, other_weights) = parts

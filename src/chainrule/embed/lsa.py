@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.embed.counts import MEMORY, CountError, cooccurrences, documents_by_words
+from chainrule.embed.encoded import EncodedCorpus
 from chainrule.embed.model import ModelError, encoded_by, too_rare, vocabulary_of
 from chainrule.embed.pmi import pmi
+from chainrule.embed.vector_errors import UnknownWordError
 from chainrule.embed.vectors import WordVectors
+from chainrule.embed.vocabulary import suggestion
+from chainrule.embed.word_table import check_list
 from chainrule.errors import NonFiniteError
 from chainrule.nn.checks import positive_whole, seed_of
 
@@ -46,7 +50,8 @@ class LSA:
         right: (contexts, vector_size), orthonormal columns.
 
     Raises:
-        ModelError: for settings that cannot be, and a text without frequent words.
+        ModelError: for settings that cannot be, and a text without frequent words, or of numbers
+            where documents are asked for.
 
     Sources: S. Deerwester and others, Indexing by latent semantic analysis (1990); T. Landauer and
     S. Dumais, A solution to Plato's problem (1997); for the exponent O. Levy, Y. Goldberg and
@@ -85,6 +90,13 @@ class LSA:
         ):
             if value not in known:
                 raise ModelError(f"{name}={value!r} is not one of {', '.join(known)}")
+        if not np.isfinite(exponent):
+            raise ModelError(f"exponent={exponent!r} must be a finite number, such as 0, 0.5 or 1")
+        if contexts == "documents" and isinstance(sentences, EncodedCorpus):
+            raise ModelError(
+                "contexts='documents' reads documents as lists of words, and the text is an "
+                "EncodedCorpus; give the corpus or the lists that it was encoded from"
+            )
         self.vector_size = vector_size
         self.exponent = exponent
         self.seed = seed
@@ -188,7 +200,22 @@ class LSA:
 
         Args:
             words: whose rows; all by default.
+
+        Raises:
+            UnknownWordError: for a word that is no row; it names the nearest spellings.
+            VectorsError: for a string in place of a list of words.
         """
-        rows = slice(None) if words is None else [self.words.index(word) for word in words]
+        rows = slice(None) if words is None else self._rows(words)
         result: np.ndarray = (self.left[rows] * self.singular_values) @ self.right.T
         return result
+
+    def _rows(self, words: Sequence[str]) -> list[int]:
+        check_list(words)
+        index = {word: row for row, word in enumerate(self.words)}
+        for word in words:
+            if word not in index:
+                raise UnknownWordError(
+                    f"{word!r} is not one of the {len(index):,} words of the matrix"
+                    f"{suggestion(word, index, self.words)}"
+                )
+        return [index[word] for word in words]

@@ -335,7 +335,11 @@ class WordModel:
             "plan": None if self._plan is None else asdict(self._plan),
             "history": asdict(self.history),
         }
-        saving.write_tables(path, arrays, self.FORMAT, header)
+        try:
+            saving.write_tables(path, arrays, self.FORMAT, header)
+        except OSError as error:
+            reason = error.strerror or error
+            raise CheckpointError(f"{path} cannot be written ({reason})") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

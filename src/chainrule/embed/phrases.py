@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,8 @@ class Phrases:
     from left to right, no word in two phrases. A second pass joins phrases with words and phrases.
 
     Args:
-        corpus: what they are learned from.
+        corpus: what they are learned from; lists of words that can be read more than once are made
+            one, as ``Corpus`` does by default.
         delta: is taken from each count, so that rare words make no phrases.
         threshold: the higher, the fewer phrases; several numbers are one for each pass.
         passes: how often neighbours are joined.
@@ -43,6 +45,10 @@ class Phrases:
 
     Attributes:
         rules: for each pass the scores of pairs (first, second).
+
+    Raises:
+        PhrasesError: for settings that cannot be, and for the name of a file in place of a corpus.
+        SourceError: for something else that is no corpus, and lists that can be read only once.
 
     Memory: 50 bytes or so for each different pair that is frequent enough to become a phrase.
 
@@ -58,7 +64,7 @@ class Phrases:
 
     def __init__(
         self,
-        corpus: Corpus,
+        corpus: Corpus | Iterable[Iterable[str]],
         *,
         delta: float = 5,
         threshold: float | Sequence[float] = 100.0,
@@ -77,6 +83,7 @@ class Phrases:
             raise PhrasesError(
                 f"delta={delta} must not be below 0, and threshold={threshold} must be above it"
             )
+        corpus = _corpus_of(corpus, progress)
         self.delimiter = delimiter
         self.rules: list[dict[tuple[str, str], float]] = []
         for number in thresholds:
@@ -100,8 +107,9 @@ class Phrases:
             words = found
         return words
 
-    def join(self, corpus: Corpus, progress: bool = True) -> Corpus:
+    def join(self, corpus: Corpus | Iterable[Iterable[str]], progress: bool = True) -> Corpus:
         """A corpus with its phrases joined, in temporary files; the given one stays as it is."""
+        corpus = _corpus_of(corpus, progress)
         for rule in self.rules:
             corpus = _applied(corpus, rule, self.delimiter, progress)
         return corpus
@@ -126,7 +134,7 @@ class Phrases:
         """Read what ``save`` wrote.
 
         Raises:
-            PhrasesError: for anything else.
+            PhrasesError: for anything else, and where there is no file.
         """
         phrases = cls.__new__(cls)
         try:
@@ -142,9 +150,25 @@ class Phrases:
             words = [word for rule in phrases.rules for pair in rule for word in pair]
             if not all(isinstance(word, str) for word in [phrases.delimiter, *words]):
                 raise ValueError("its words are not text")
+        except FileNotFoundError:
+            raise PhrasesError(f"{path}: there is no such file") from None
+        except IsADirectoryError:
+            raise PhrasesError(f"{path} is a directory: give the path of a file") from None
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PhrasesError(f"{path} holds no phrases: {error}") from None
         return phrases
+
+
+def _corpus_of(text: Any, progress: bool) -> Corpus:
+    """A text as a corpus, where it is none yet."""
+    if isinstance(text, Corpus):
+        return text
+    if isinstance(text, str | os.PathLike):
+        raise PhrasesError(
+            "phrases are those of a corpus or of lists of words, not of a "
+            f"{type(text).__name__}; for a file give Corpus({os.fspath(text)!r})"
+        )
+    return Corpus(text, progress=progress)
 
 
 def _learned(

@@ -29,7 +29,7 @@ def write_tables(
     """What ``train.checkpoints.write_arrays`` does, without a copy of the arrays in memory.
 
     Raises:
-        CheckpointError: where the header is not plain JSON, or the file cannot be written.
+        CheckpointError: where the header is not plain JSON.
     """
     try:
         metadata = {"format": format_name, "header": json.dumps(header)}
@@ -47,13 +47,10 @@ def write_tables(
         offset = end
     text = json.dumps(entries).encode()
     text += b" " * (-len(text) % 8)
-    try:
-        with written_whole(path, "wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for array in arrays.values():
-                _write(file, array)
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be written ({error.strerror or error})") from error
+    with written_whole(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays.values():
+            _write(file, array)
 
 
 def _write(file: Any, array: np.ndarray) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from bisect import bisect_right
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -209,7 +210,10 @@ def _write_lists(writer: _Writer, source: ListSource, lower: bool, report: Quiet
         nonlocal words
         if lower:
             words = [word.lower() if isinstance(word, str) else word for word in words]
-        ids = added(writer.table, words, f"sentence {source.position - len(ends)}")
+        first = source.position - len(ends)
+        ids = added(
+            writer.table, words, lambda word: f"sentence {first + bisect_right(ends, word)}"
+        )
         writer.write(ids, np.array(ends, np.int64))
         report.read(source.position, writer.total)
         words.clear()

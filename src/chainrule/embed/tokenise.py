@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,7 @@ import numpy as np
 from chainrule.embed.sources import SPACES, Piece, SourceError
 from chainrule.embed.tally import Tally
 from chainrule.embed.unicode_words import TokenError, UnicodeWords
+from chainrule.embed.vocabulary import EMPTY_WORD
 
 ERRORS = ("strict", "replace", "ignore")
 
@@ -70,7 +72,7 @@ class Tokeniser:
 
         Raises:
             SourceError: for bytes that are not UTF-8, under "strict".
-            TokenError: where a user's function gives something else than words.
+            TokenError: where a user's function gives something else than words, or an empty one.
         """
         data = self._prepared(piece)
         if (rule := self.rule) is not None:
@@ -118,28 +120,42 @@ class Tokeniser:
             words += found
             ends.append(len(words))
             offset += len(line.encode()) + 1
-        return added(table, words, piece.place(0)), np.array(ends[:complete], np.int64)
+
+        def place(word: int) -> str:
+            number = bisect_right(ends, word)
+            before = sum(len(line.encode()) + 1 for line in lines[:number])
+            return f"{piece.place(before)}, the line {lines[number][:40]!r}"
+
+        return added(table, words, place), np.array(ends[:complete], np.int64)
 
 
-def added(table: Tally, words: list[str], where: str) -> np.ndarray:
-    """Count words that a user made; returns their places.
+def added(table: Tally, words: list[str], place: Callable[[int], str]) -> np.ndarray:
+    """Count words that a user made; returns their numbers.
+
+    Args:
+        table: where they are counted.
+        words: all of them, in order.
+        place: says where in the text a word is, by its number in ``words``.
 
     Raises:
-        TokenError: for what is no word; it says ``where`` or behind it that was.
+        TokenError: for what is no word, and for an empty one; it says where that was.
     """
     try:
-        return table.add(words)
+        numbers = table.add(words)
     except (TypeError, UnicodeEncodeError):
-        for word in words:
+        for at, word in enumerate(words):
             if not isinstance(word, str):
                 raise TokenError(
-                    f"{where} or later: {word!r}, a {type(word).__name__}, is not a word"
+                    f"{place(at)}: {word!r}, a {type(word).__name__}, is not a word"
                 ) from None
             try:
                 word.encode()
             except UnicodeEncodeError as error:
                 raise TokenError(
-                    f"{where} or later: the word {word!r} cannot be written as UTF-8: "
-                    f"{error.reason}"
+                    f"{place(at)}: the word {word!r} cannot be written as UTF-8: {error.reason}"
                 ) from None
         raise
+    # Asking the table takes no longer for more words.
+    if table.find([""])[0] >= 0:
+        raise TokenError(f"{place(words.index(''))}: {EMPTY_WORD}")
+    return numbers

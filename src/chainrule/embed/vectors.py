@@ -13,7 +13,7 @@ from chainrule.embed.formats.table import Policy, VectorTable
 from chainrule.embed.gensim_names import GensimNames
 from chainrule.embed.neighbours import EPSILON, best, inverse_norms, nearest
 from chainrule.embed.vector_errors import VectorsError
-from chainrule.embed.word_table import numbers_of, unit_of
+from chainrule.embed.word_table import check_list, numbers_of, unit_of
 
 Neighbours = list[tuple[str, float]]
 
@@ -283,6 +283,7 @@ class WordVectors(GensimNames):
 
     def distances(self, word_or_vector: Any, other_words: Iterable[Any] = ()) -> np.ndarray:
         """One less the cosines with other keys, or with all words."""
+        check_list(other_words)
         unit, others = unit_of(self._vector(word_or_vector)), list(other_words)
         if others:
             return 1 - self.cosine_similarities(unit, self[others])
@@ -291,6 +292,8 @@ class WordVectors(GensimNames):
 
     def n_similarity(self, ws1: Sequence[Any], ws2: Sequence[Any]) -> float:
         """The cosine of the mean vectors of two lists of keys."""
+        check_list(ws1)
+        check_list(ws2)
         if not len(ws1) or not len(ws2):
             raise VectorsError("a mean needs words: one of the two lists is empty")
         means = (self[list(ws)].mean(axis=0, dtype=np.float64) for ws in (ws1, ws2))
@@ -298,6 +301,7 @@ class WordVectors(GensimNames):
 
     def most_similar_to_given(self, key1: Any, keys_list: Sequence[Any]) -> Any:
         """The one of several keys that is most similar to ``key1``."""
+        check_list(keys_list)
         if not len(keys_list):
             raise VectorsError("there are no words to choose from")
         return keys_list[int(np.argmin(self.distances(key1, keys_list)))]
@@ -316,6 +320,7 @@ class WordVectors(GensimNames):
 
     def rank_by_centrality(self, words: Sequence[Any]) -> list[tuple[float, Any]]:
         """Pairs (cosine with the mean of all, key), the most central first."""
+        check_list(words)
         if not len(words):
             raise VectorsError("there are no words to compare")
         units = np.stack([self.get_vector(word, norm=True) for word in words])
@@ -329,6 +334,7 @@ class WordVectors(GensimNames):
         Raises:
             UnknownWordError: for a word without a vector, where gensim leaves it out with a
                 warning: an answer would be about other words than were asked for.
+            VectorsError: for a string in place of a list, and for an empty list.
         """
         return self.rank_by_centrality(words)[-1][1]
 

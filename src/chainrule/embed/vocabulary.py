@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 FORMAT = "chainrule vocabulary 1"
+EMPTY_WORD = (
+    "a word is empty, which no file of vectors can hold; leave empty words out, as in "
+    "[word for word in words if word]"
+)
 
 
 class VocabularyError(ChainruleError, ValueError):
@@ -86,12 +90,24 @@ class Vocabulary:
             min_count: rarer words are left out.
             max_size: words at most, the frequent ones.
 
+        Raises:
+            VocabularyError: for a sentence that is a string, for what is no word or an empty one,
+                and for a negative size.
+
         >>> Vocabulary.of([["a", "b", "a"]], min_count=2).words
         ['a']
         """
         counter: Counter[str] = Counter()
-        for sentence in sentences:
+        for number, sentence in enumerate(sentences):
             counter.update(words_of(sentence))
+            if "" in counter:
+                raise VocabularyError(f"sentence {number}: {EMPTY_WORD}")
+        for word in counter:
+            if not isinstance(word, str):
+                raise VocabularyError(
+                    f"{word!r}, a {type(word).__name__}, is not a word: give items as text, as in "
+                    "[str(item) for item in items]"
+                )
         return _chosen(counter, min_count, max_size, counter.total())
 
     def __len__(self) -> int:
@@ -126,6 +142,13 @@ class Vocabulary:
 
     def limited(self, min_count: int = 1, max_size: int | None = None) -> Vocabulary:
         """The frequent words of this vocabulary.
+
+        Args:
+            min_count: rarer words are left out.
+            max_size: words at most, the frequent ones.
+
+        Raises:
+            VocabularyError: for a negative size.
 
         >>> Vocabulary(["a", "b", "c"], [3, 2, 2]).limited(max_size=2).words
         ['a', 'b']
@@ -167,19 +190,33 @@ class Vocabulary:
         Args:
             sample: a share of the text, from 1 on a count; 0 keeps all. See ``Word2Vec``.
 
+        Raises:
+            VocabularyError: for a sample that is negative or not finite.
+
         >>> Vocabulary(["a", "b"], [900, 100]).keep_probabilities(0.01).round(3).tolist()
         [0.117, 0.416]
         """
+        if not 0 <= sample < np.inf:
+            raise VocabularyError(
+                f"sample={sample!r} must be a number of at least 0; 0 thins out nothing"
+            )
         return (keep_thresholds(self.counts, sample) + 1.0) / 2.0**32
 
     def one_hot(self, words: Sequence[str]) -> csr_array:
         """Words as rows of zeros with a one at each word's place, sparse, shape (words, V).
+
+        Raises:
+            VocabularyError: for an unknown word, and for a string in place of a list of words.
 
         >>> Vocabulary(["a", "b"], [2, 1]).one_hot(["b", "a", "b"]).toarray().tolist()
         [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
         """
         from scipy.sparse import csr_array
 
+        if isinstance(words, str):
+            raise VocabularyError(
+                f"the words are one string, {words[:40]!r}; give a list, as in {words.split()[:4]}"
+            )
         places = np.array([self.place(word) for word in words], np.int32)
         rows = np.arange(len(words) + 1, dtype=np.int32)
         return csr_array((np.ones(len(words)), places, rows), shape=(len(words), len(self)))
@@ -202,11 +239,16 @@ class Vocabulary:
         """Read what ``save`` wrote, or lines of a word and its count, as word2vec and GloVe do.
 
         Raises:
-            VocabularyError: for a file that is neither, naming the line.
+            VocabularyError: for a file that is not there, and for one that is neither, naming the
+                line.
         """
         try:
             with open(path, encoding="utf-8", newline="\n") as file:
                 text = file.read()
+        except FileNotFoundError:
+            raise VocabularyError(f"{path}: there is no such file") from None
+        except IsADirectoryError:
+            raise VocabularyError(f"{path} is a directory: give the path of a file") from None
         except UnicodeDecodeError as error:
             raise VocabularyError(f"{path} is not UTF-8: {error}") from None
         if not text.startswith('{"format": "chainrule'):
@@ -226,9 +268,16 @@ class Vocabulary:
 def ranked(counts: np.ndarray, min_count: int = 1, max_size: int | None = None) -> np.ndarray:
     """Places of the counts that are large enough, the largest first; ties keep their order.
 
+    Raises:
+        VocabularyError: for a ``max_size`` that is no number of words.
+
     >>> ranked(np.array([1, 5, 0, 5]), 1).tolist()
     [1, 3, 0]
     """
+    if max_size is not None and (not isinstance(max_size, int | np.integer) or max_size < 0):
+        raise VocabularyError(
+            f"max_size={max_size!r} must be a whole number of at least 0, or None for all words"
+        )
     places = np.flatnonzero(counts >= max(min_count, 1))
     return places[np.argsort(-counts[places], kind="stable")][:max_size]
 

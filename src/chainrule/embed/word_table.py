@@ -119,6 +119,9 @@ class WordTable:
             return row
         return unit_of(self.vectors[place])
 
+    # gensim's older name.
+    word_vec = get_vector
+
     def get_mean_vector(
         self,
         keys: Iterable[Any],
@@ -130,12 +133,13 @@ class WordTable:
         """The weighted mean of vectors, by the sum of the weights' sizes.
 
         Args:
-            keys: words, places or vectors.
+            keys: words, places or vectors, in a list.
             weights: one for each key, 1 by default.
             pre_normalize: scale each vector to length one first.
             post_normalize: scale the mean to length one.
             ignore_missing: leave unknown words out.
         """
+        check_list(keys)
         keys = list(keys)
         if not keys:
             raise VectorsError("a mean needs words, but there are none")
@@ -198,6 +202,14 @@ class WordTable:
         if not np.isfinite(vector).all():
             raise VectorsError("the vector of the question holds a number that is not finite")
         return vector
+
+
+def check_list(keys: Any) -> None:
+    """Raise ``VectorsError`` for a string where keys are a list: its letters would be the words."""
+    if isinstance(keys, str):
+        raise VectorsError(
+            f"the words are one string, {keys[:40]!r}; give a list, as in {keys.split()[:4]}"
+        )
 
 
 def numbers_of(vectors: Any) -> np.ndarray:

@@ -131,8 +131,13 @@ def check_words(path: Path, words: Sequence[str], forbidden: str, what: str) -> 
         forbidden: characters that would end the word.
         what: the format's name.
     """
-    for word in words:
-        if not word or any(character in word for character in forbidden):
+    for row, word in enumerate(words):
+        if not word:
+            raise VectorsError(
+                f"{path}: the word of row {row} is empty, which no file of vectors can hold; leave "
+                "it out, as in vectors.vectors_for_all(word for word in vectors.words if word)"
+            )
+        if any(character in word for character in forbidden):
             raise VectorsError(
                 f"{path}: {what} cannot hold the word {word!r}; Parquet and safetensors can"
             )
