@@ -15,7 +15,7 @@ from chainrule.embed.lsa import LSA
 from chainrule.embed.model import ModelError
 from chainrule.embed.pmi import pmi
 from chainrule.embed.vector_errors import UnknownWordError, VectorsError
-from chainrule.embed.vocabulary import Vocabulary
+from chainrule.embed.vocabulary import Vocabulary, VocabularyError
 from chainrule.errors import ChainruleError, NonFiniteError
 from chainrule.run import native
 
@@ -353,3 +353,8 @@ def test_rows_that_are_not_there() -> None:
         model.reconstruction(["sea", "mon"])
     with pytest.raises(VectorsError, match=r"one string, 'moon'; give a list, as in \['moon'\]"):
         model.reconstruction("moon")
+
+
+def test_a_document_that_is_a_string_is_not_a_list_of_letters() -> None:
+    with pytest.raises(VocabularyError, match="not a list of words"):
+        documents_by_words(["a b"], ["a"])  # type: ignore[list-item]

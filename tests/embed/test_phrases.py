@@ -13,6 +13,7 @@ from chainrule.embed.corpus import Corpus
 from chainrule.embed.phrases import Phrases, PhrasesError
 from chainrule.embed.sources import SourceError
 from chainrule.embed.store import StoreError
+from chainrule.embed.vocabulary import VocabularyError
 
 Lines = list[list[str]]
 WORDS = "abcd"
@@ -111,6 +112,12 @@ def test_lists_of_words_are_a_corpus_and_names_of_files_are_not() -> None:
             Phrases(name)  # type: ignore[arg-type]
         with pytest.raises(PhrasesError, match=r"for a file give Corpus\('news.txt'\)"):
             phrases.join(name)  # type: ignore[arg-type]
+
+
+def test_a_sentence_that_is_a_string_is_not_a_list_of_letters() -> None:
+    phrases = Phrases([["new", "york"]] * 9, delta=0, threshold=1e-9, progress=False)
+    with pytest.raises(VocabularyError, match="not a list of words"):
+        phrases["new york"]
 
 
 def test_a_closed_corpus_of_phrases_is_not_an_empty_one() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.embed.disk import allocated, another_folder, room_in
 from chainrule.embed.encoded import EncodedCorpus
+from chainrule.embed.vocabulary import words_of
 from chainrule.errors import ChainruleError
 from chainrule.nn.checks import positive_whole
 from chainrule.run import native
@@ -192,7 +193,7 @@ def documents_by_words(documents: Iterable[Iterable[str]], words: Iterable[str])
     columns: list[int] = []
     count = 0
     for document in documents:
-        found = [index[word] for word in document if word in index]
+        found = [index[word] for word in words_of(document) if word in index]
         rows += found
         columns += [count] * len(found)
         count += 1

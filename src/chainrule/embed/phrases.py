@@ -14,6 +14,7 @@ import numpy as np
 from chainrule.embed.corpus import Corpus
 from chainrule.embed.disk import room_in
 from chainrule.embed.joining import joined, pair_counts
+from chainrule.embed.vocabulary import words_of
 from chainrule.errors import ChainruleError
 from chainrule.files import written_whole
 from chainrule.nn.checks import positive_whole
@@ -93,7 +94,7 @@ class Phrases:
 
     def __getitem__(self, sentence: Iterable[str]) -> list[str]:
         """A list of words with its phrases joined."""
-        words = list(sentence)
+        words = list(words_of(sentence))
         for rule in self.rules:
             found: list[str] = []
             place = 0
