@@ -83,6 +83,8 @@ MODELS = {
     "bag of words, sum": {"cbow": True, "mean": False, "divided": False},
     "bag of words, shared negatives": {"cbow": True, "share": 4},
     "bag of words, tree": {"cbow": True, "negatives": 0, "centre": False, "paths": True},
+    "bag of words, both": {"cbow": True, "paths": True, "node_offset": WORDS},
+    "bag of words, many negatives": {"cbow": True, "negatives": 15},
     "bag of words, softmax": {"cbow": True, "negatives": 0, "softmax": True},
 }
 # Whose update is a gradient step.
