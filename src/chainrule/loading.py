@@ -30,9 +30,17 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Let Ctrl-C raise ``KeyboardInterrupt`` again: from here on it is caught."""
+    """Let Ctrl-C raise ``KeyboardInterrupt`` again: from here on it is caught.
+
+    And let a process that is told to end, as batch systems do, leave no temporary files.
+    """
     if signal.getsignal(signal.SIGINT) is _end:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
 
 
 def _end(number: int, frame: Any) -> None:

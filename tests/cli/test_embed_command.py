@@ -305,6 +305,28 @@ def test_ctrl_c_saves_what_there_is_and_says_so(folder: Path) -> None:
     assert (folder / "c.st").exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent differently elsewhere")
+def test_a_process_that_is_told_to_end_leaves_no_temporary_files(folder: Path) -> None:
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    command = ["embed", "text.txt", "-o", "v.vec", "--epochs", "1000000"]
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "chainrule", *command],
+        text=True,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith("epoch 3 "):
+                assert list(temporary.iterdir())
+                child.terminate()
+                break
+        child.stdout.read()
+    assert child.returncode == 128 + signal.SIGTERM
+    assert not list(temporary.iterdir())
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pipes close differently elsewhere")
 @pytest.mark.parametrize(
     ("python", "stream", "model"),
