@@ -44,12 +44,9 @@ def round_trip() -> float | None:
     if not hasattr(os, "sched_getaffinity"):
         return None
     cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2 or _library() is None:
+    if len(cores) < 2 or (library := _library()) is None:
         return None
-    return max(_between(first, second) for first, second in pairwise(cores))
-
-
-def _between(first: int, second: int) -> float:
-    library = _library()
-    assert library is not None
-    return min(float(library.round_trip(first, second, TURNS)) for _ in range(TRIES))
+    return max(
+        min(float(library.round_trip(first, second, TURNS)) for _ in range(TRIES))
+        for first, second in pairwise(cores)
+    )

@@ -42,8 +42,6 @@ TARGETS = [
     Target(COUNTING, 100, OURS, GENSIM, 10),
 ]
 PEAK_SHARE, SPEED_UP = 0.2, 1.8
-
-
 # How cores lay in a round of several threads: by the way of a line of the cache before and after.
 PLACES = {
     "sharing a cache": lambda ways: max(ways) < WITHIN_A_CACHE,
@@ -86,7 +84,7 @@ def speed_table(title: str, threads: str, speeds: Speeds) -> Table:
             speed = rate(measured, "train", "cpu")
             spreads.append(Series(**measured["train"]).spread("cpu"))
             table.rows.append([
-                model, "-" if model == COUNTING else str(size), name, _thousands(speed),
+                model, _size(model, size), name, _thousands(speed),
                 _thousands(rate(measured, "train", "wall")),
                 f"{speed / reference:.2f}x" if reference and speed else "-", _share(measured, cell),
                 _thousands(rate(measured, "end", "cpu")),
@@ -110,7 +108,7 @@ def places_table(speeds: Speeds) -> Table | None:
         for name, measured in cell.items():
             if "round_trips" not in measured:
                 continue
-            row = [model, "-" if model == COUNTING else str(size), name]
+            row = [model, _size(model, size), name]
             for rounds in rounds_by_place(measured).values():
                 speed = rate(measured, "train", "wall", rounds) if rounds else 0.0
                 row += [_thousands(speed), str(len(rounds))]
@@ -170,9 +168,14 @@ def targets_table(speeds: Speeds) -> Table:
     return table
 
 
+def _size(model: str, size: int) -> str:
+    """Numbers in a vector, where there are vectors."""
+    return "-" if model == COUNTING else str(size)
+
+
 def _row(target: Target, wanted: str, measured: str, met: bool) -> list[str]:
-    size = "-" if target.model == COUNTING else str(target.size)
     verdict = "met" if met else "missed"
+    size = _size(target.model, target.size)
     return [target.model, size, target.who, target.against, wanted, measured, verdict]
 
 

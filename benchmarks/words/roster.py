@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,11 @@ class Entry:
 
     def own(self, setting: Setting) -> Setting:
         """A setting as this contestant has it."""
-        changes = {"share": self.share, "threads": self.threads or setting.threads}
-        return Setting(**{**setting.as_dict(), **changes})
+        return replace(setting, share=self.share, threads=self.threads or setting.threads)
 
     def timed(self, setting: Setting) -> Setting:
         """The same for measuring how fast it is."""
-        own = self.own(setting)
-        return Setting(**{**own.as_dict(), "epochs": self.epochs or own.epochs})
+        return replace(self.own(setting), epochs=self.epochs or setting.epochs)
 
 
 def roster(programs: dict[str, Path | None]) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are there to be read, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+def check_file(path: str | os.PathLike[str], error: type[Exception]) -> None:
+    """Raise ``error`` for a path where there is nothing, and for a directory.
+
+    >>> check_file("/", ValueError)
+    Traceback (most recent call last):
+        ...
+    ValueError: / is a directory: give the path of a file
+    """
+    if not os.path.exists(path):
+        raise error(f"{path}: there is no such file")
+    if os.path.isdir(path):
+        raise error(f"{path} is a directory: give the path of a file")
 
 
 @contextmanager

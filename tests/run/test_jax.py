@@ -243,19 +243,3 @@ def test_random_bits_are_those_of_numpy(seed: int) -> None:
             words = (np.uint64(n % 2**64) for n in (seed, 7, -3))
             found = np.asarray(on_device(*map(jax.numpy.asarray, words), count))
         np.testing.assert_array_equal(found, random_bits(seed, 7, -3, count))
-
-
-# ----- Ctrl-C -----------------------------------------------------------------------------------
-
-
-def test_ctrl_c_waits_for_the_end_of_a_block() -> None:
-    import signal
-
-    from chainrule.interrupts import deferred_interrupts
-
-    finished = []
-    with pytest.raises(KeyboardInterrupt), deferred_interrupts():
-        signal.raise_signal(signal.SIGINT)
-        finished.append(True)
-    assert finished
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

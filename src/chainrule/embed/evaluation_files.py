@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.embed.formats.plain import NUMBER
 from chainrule.embed.vector_errors import VectorsError
+from chainrule.files import check_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +128,7 @@ def _is_number(text: str) -> bool:
 
 def _lines(path: str | os.PathLike[str]) -> list[tuple[int, str]]:
     """Numbered lines of a text file."""
-    if Path(path).is_dir():
-        raise VectorsError(f"{path} is a directory: give the path of a file")
-    if not Path(path).exists():
-        raise VectorsError(f"{path}: there is no such file")
+    check_file(path, VectorsError)
     content = Path(path).read_bytes()
     try:
         text = content.decode("utf-8-sig")

@@ -50,6 +50,14 @@ def check_numbers(options: Any, names: Iterable[str]) -> None:
             raise ModelError(f"{name}={value!r} must be a finite number")
 
 
+def check_flags(options: Any, names: Iterable[str]) -> None:
+    """Raise ``ModelError`` for settings that are neither on nor off."""
+    for name in names:
+        value = getattr(options, name)
+        if value not in (0, 1):
+            raise ModelError(f"{name}={value!r} must be 0 or 1")
+
+
 def check_limits(options: Any) -> None:
     """Raise ``ModelError`` for settings that the kernels have no room for, and for odd shares."""
     for name, most in MOST.items():
@@ -58,9 +66,10 @@ def check_limits(options: Any) -> None:
             raise ModelError(f"{name}={value!r} must be a whole number of at most {most:,}")
     if hasattr(options, "sample"):
         check_numbers(options, ["sample"])
-    sample = getattr(options, "sample", 0.0)
-    if not 0 <= sample < np.inf:
-        raise ModelError(f"sample={sample!r} must be a number of at least 0; 0 thins out nothing")
+        if options.sample < 0:
+            raise ModelError(
+                f"sample={options.sample!r} must be a number of at least 0; 0 thins out nothing"
+            )
 
 
 class WordModel:
@@ -270,9 +279,11 @@ class WordModel:
             raise ModelError("there is no vocabulary yet: call build_vocab(sentences) first")
         count = self.options.epochs if epochs is None else positive_whole(epochs, "epochs")
         check_callbacks(callbacks)
-        resuming.check_checkpoint(checkpoint, self.FORMAT, self.options)
-        if checkpoint is not None and os.path.exists(checkpoint):
-            self._resume(checkpoint)
+        if checkpoint is not None:
+            if os.path.exists(checkpoint):
+                self._resume(checkpoint)
+            else:
+                resuming.check_folder(checkpoint)
         runner, words = self._runner(sentences)
         if self._plan is None:
             first = self._position.epoch

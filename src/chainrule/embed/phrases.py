@@ -16,7 +16,7 @@ from chainrule.embed.disk import room_in
 from chainrule.embed.joining import joined, pair_counts
 from chainrule.embed.vocabulary import words_of
 from chainrule.errors import ChainruleError
-from chainrule.files import written_whole
+from chainrule.files import check_file, written_whole
 from chainrule.nn.checks import positive_whole
 
 FORMAT = "chainrule phrases 1"
@@ -137,6 +137,7 @@ class Phrases:
         Raises:
             PhrasesError: for anything else, and where there is no file.
         """
+        check_file(path, PhrasesError)
         phrases = cls.__new__(cls)
         try:
             with open(path, encoding="utf-8") as file:
@@ -151,10 +152,6 @@ class Phrases:
             words = [word for rule in phrases.rules for pair in rule for word in pair]
             if not all(isinstance(word, str) for word in [phrases.delimiter, *words]):
                 raise ValueError("its words are not text")
-        except FileNotFoundError:
-            raise PhrasesError(f"{path}: there is no such file") from None
-        except IsADirectoryError:
-            raise PhrasesError(f"{path} is a directory: give the path of a file") from None
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PhrasesError(f"{path} holds no phrases: {error}") from None
         return phrases

@@ -34,9 +34,7 @@ def check_checkpoint(
     if path is None:
         return
     if not os.path.exists(path):
-        folder = os.path.dirname(os.fspath(path)) or "."
-        if not os.path.isdir(folder):
-            raise CheckpointError(f"{path} cannot be written: {folder} is no folder; make it first")
+        check_folder(path)
         return
     header = read_header(path, format_name)
     try:
@@ -44,6 +42,13 @@ def check_checkpoint(
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: its contents are damaged ({error!r})") from None
     check_options(path, theirs, options, unknown)
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise ``CheckpointError`` where there is no folder to write a checkpoint to."""
+    folder = os.path.dirname(os.fspath(path)) or "."
+    if not os.path.isdir(folder):
+        raise CheckpointError(f"{path} cannot be written: {folder} is no folder; make it first")
 
 
 def check_options(

@@ -12,7 +12,14 @@ import numpy as np
 from chainrule.embed import tables
 from chainrule.embed.descent import Descent, Material, Settings, descent
 from chainrule.embed.falling_rate import FallingRateModel, check_rates
-from chainrule.embed.model import Callbacks, ModelError, check_limits, check_numbers, encoded_by
+from chainrule.embed.model import (
+    Callbacks,
+    ModelError,
+    check_flags,
+    check_limits,
+    check_numbers,
+    encoded_by,
+)
 from chainrule.embed.sampling import alias_table, keep_thresholds
 from chainrule.embed.windows import Drawing
 from chainrule.nn.checks import positive_whole, seed_of
@@ -42,8 +49,7 @@ class Options:
         seed_of(self.seed)
         check_limits(self)
         check_numbers(self, ("alpha", "min_alpha", "contrast", "ns_exponent", "min_count"))
-        if self.deterministic not in (0, 1):
-            raise ModelError(f"deterministic={self.deterministic!r} must be 0 or 1")
+        check_flags(self, ["deterministic"])
         if self.min_count < 0 or not self.contrast >= 0:
             raise ModelError(
                 f"min_count={self.min_count} and contrast={self.contrast} must not be below 0"

@@ -14,7 +14,7 @@ import numpy as np
 from chainrule.embed.sampling import keep_thresholds
 from chainrule.embed.spelling import nearest_spellings
 from chainrule.errors import ChainruleError
-from chainrule.files import written_whole
+from chainrule.files import check_file, written_whole
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -242,13 +242,10 @@ class Vocabulary:
             VocabularyError: for a file that is not there, and for one that is neither, naming the
                 line.
         """
+        check_file(path, VocabularyError)
         try:
             with open(path, encoding="utf-8", newline="\n") as file:
                 text = file.read()
-        except FileNotFoundError:
-            raise VocabularyError(f"{path}: there is no such file") from None
-        except IsADirectoryError:
-            raise VocabularyError(f"{path} is a directory: give the path of a file") from None
         except UnicodeDecodeError as error:
             raise VocabularyError(f"{path} is not UTF-8: {error}") from None
         if not text.startswith('{"format": "chainrule'):

@@ -13,7 +13,14 @@ from chainrule.embed import tables
 from chainrule.embed.descent import Descent, Material, Settings, descent
 from chainrule.embed.encoded import EncodedCorpus
 from chainrule.embed.falling_rate import FallingRateModel, check_rates
-from chainrule.embed.model import Callbacks, ModelError, check_limits, check_numbers, encoded_by
+from chainrule.embed.model import (
+    Callbacks,
+    ModelError,
+    check_flags,
+    check_limits,
+    check_numbers,
+    encoded_by,
+)
 from chainrule.embed.sampling import alias_table, expected_uses, huffman, keep_thresholds
 from chainrule.embed.windows import Drawing
 from chainrule.nn.checks import positive_whole, seed_of
@@ -54,9 +61,7 @@ class Options:
         seed_of(self.seed)
         check_limits(self)
         check_numbers(self, ("alpha", "min_alpha", "ns_exponent", "negative", "min_count"))
-        for name in ("sg", "hs", "cbow_mean", "shrink_windows", "softmax", "deterministic"):
-            if getattr(self, name) not in (0, 1):
-                raise ModelError(f"{name}={getattr(self, name)!r} must be 0 or 1")
+        check_flags(self, ("sg", "hs", "cbow_mean", "shrink_windows", "softmax", "deterministic"))
         if self.negative < 0 or self.min_count < 0:
             raise ModelError(
                 f"negative={self.negative} and min_count={self.min_count} must not be below 0"

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.embed import neighbours
-from chainrule.embed.spelling import nearest_spellings
 from chainrule.embed.vector_errors import UnknownWordError, VectorsError
+from chainrule.embed.vocabulary import suggestion
 
 
 class WordTable:
@@ -102,8 +102,7 @@ class WordTable:
             raise UnknownWordError(f"there is no word number {key}: there are {len(self)} words")
         place = self.key_to_index.get(key, default)
         if place is None:
-            near = nearest_spellings(str(key), self.key_to_index, self.index_to_key)
-            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            hint = suggestion(str(key), self.key_to_index, self.index_to_key)
             raise UnknownWordError(f"{key!r} has no vector{hint}")
         return place
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.embed.formats.unpacking import Path, unpacked
 from chainrule.embed.vector_errors import VectorsError
+from chainrule.files import check_file
 
 ERRORS = ("strict", "replace", "backslashreplace", "ignore")
 DUPLICATES = ("refuse", "first")
@@ -154,10 +155,7 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
     Raises:
         VectorsError: for what is no file, or an empty one, or damaged.
     """
-    if not os.path.exists(path):
-        raise VectorsError(f"{path}: there is no such file")
-    if os.path.isdir(path):
-        raise VectorsError(f"{path} is a directory: give the path of a file")
+    check_file(path, VectorsError)
     if os.path.getsize(path) == 0:
         raise VectorsError(f"{path} is empty")
     with (
